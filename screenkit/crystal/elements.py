@@ -1,0 +1,81 @@
+"""The elements: symbols, masses, covalent radii. Index = atomic number, 0 is no element.
+
+Not covered: isotopes (D is hydrogen, and `crystal/cif.py` says so in a warning), ions, radii by
+hybridisation or spin state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_SYMBOLS = """
+    X H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br
+    Kr Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er
+    Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md
+    No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og
+"""
+SYMBOLS: tuple[str, ...] = tuple(_SYMBOLS.split())
+"""Symbol of each atomic number; `SYMBOLS[0]` is "X", a site without an element."""
+
+
+def _table(text: str) -> np.ndarray:
+    values = np.array([0.0, *map(float, text.split())])
+    if values.shape != (119,):
+        raise ValueError(f"a table of the elements needs 118 values, got {len(values) - 1}")
+    values.setflags(write=False)
+    return values
+
+
+ATOMIC_MASSES: np.ndarray = _table(
+    """
+    1.008 4.002602 6.94 9.0121831 10.81 12.011 14.007 15.999 18.998403162 20.1797
+    22.98976928 24.305 26.9815384 28.085 30.973761998 32.06 35.45 39.95 39.0983 40.078
+    44.955907 47.867 50.9415 51.9961 54.938043 55.845 58.933194 58.6934 63.546 65.38
+    69.723 72.630 74.921595 78.971 79.904 83.798 85.4678 87.62 88.905838 91.224
+    92.90637 95.95 97 101.07 102.90549 106.42 107.8682 112.414 114.818 118.710
+    121.760 127.60 126.90447 131.293 132.90545196 137.327 138.90547 140.116 140.90766 144.242
+    145 150.36 151.964 157.25 158.925354 162.500 164.930329 167.259 168.934219 173.045
+    174.9668 178.486 180.94788 183.84 186.207 190.23 192.217 195.084 196.966570 200.592
+    204.38 207.2 208.98040 209 210 222 223 226 227 232.0377
+    231.03588 238.02891 237 244 243 247 247 251 252 257
+    258 259 262 267 268 269 270 269 277 281
+    282 285 286 290 290 293 294 294
+    """
+)
+"""(119,) float64, g/mol. Index 0 is 0. Element without a stable isotope: its longest-lived one.
+
+Source: IUPAC standard atomic weights 2021 (Prohaska et al. 2022, Pure Appl. Chem. 94, 573),
+conventional values where IUPAC gives an interval.
+"""
+
+COVALENT_RADII: np.ndarray = _table(
+    """
+    0.31 0.28 1.28 0.96 0.84 0.76 0.71 0.66 0.57 0.58
+    1.66 1.41 1.21 1.11 1.07 1.05 1.02 1.06 2.03 1.76
+    1.70 1.60 1.53 1.39 1.39 1.32 1.26 1.24 1.32 1.22
+    1.22 1.20 1.19 1.20 1.20 1.16 2.20 1.95 1.90 1.75
+    1.64 1.54 1.47 1.46 1.42 1.39 1.45 1.44 1.42 1.39
+    1.39 1.38 1.39 1.40 2.44 2.15 2.07 2.04 2.03 2.01
+    1.99 1.98 1.98 1.96 1.94 1.92 1.92 1.89 1.90 1.87
+    1.87 1.75 1.70 1.62 1.51 1.44 1.41 1.36 1.36 1.32
+    1.45 1.46 1.48 1.40 1.50 1.50 2.60 2.21 2.15 2.06
+    2.00 1.96 1.90 1.87 1.80 1.69 1.68 1.68 1.65 1.67
+    1.73 1.76 1.61 1.57 1.49 1.43 1.41 1.34 1.29 1.28
+    1.21 1.22 1.36 1.43 1.62 1.75 1.65 1.57
+    """
+)
+"""(119,) float64, Å. Index 0 is 0. Carbon is sp3; Mn, Fe and Co are low-spin, the smaller value.
+
+Source: Cordero et al. 2008, Dalton Trans. 2832, table 2, to curium (96); from berkelium on the
+single-bond radii of Pyykkö and Atsumi 2009, Chem. Eur. J. 15, 186.
+"""
+
+_NUMBER_OF = {symbol: number for number, symbol in enumerate(SYMBOLS) if number}
+
+
+def atomic_number(symbol: str) -> int | None:
+    """Return the atomic number of an element's symbol in any case, or None if it is none.
+
+    Only the bare symbol counts: "Zn", "ZN" and "zn" are 30; "Zn2+", "X" and "D" are None.
+    """
+    return _NUMBER_OF.get(symbol.capitalize())
