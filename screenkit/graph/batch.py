@@ -1,0 +1,99 @@
+"""GraphBatch: many graphs as one, for the network; and packing graphs under an atom budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+
+from screenkit.graph.graph import Graph
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GraphBatch:
+    """N atoms of B crystals side by side. No edge leads from one crystal to another."""
+
+    species: torch.Tensor
+    """(N,) int64. Atomic numbers."""
+    neighbors: torch.Tensor
+    """(N, k) int64. Index of each neighbour's atom in the batch."""
+    distances: torch.Tensor
+    """(N, k) float32, Å."""
+    vectors: torch.Tensor
+    """(N, k, 3) float32, Å."""
+    frames: torch.Tensor | None
+    """(N, 3, 3) float32. Rows e1, e2, e3; None where the model needs none."""
+    owner: torch.Tensor
+    """(N,) int64, ascending. Which crystal each atom belongs to."""
+    counts: torch.Tensor
+    """(B,) int64. Atoms of each crystal."""
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> GraphBatch:
+        """Return the same batch on another device."""
+        moved: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            moved[field.name] = (
+                None if value is None else value.to(device, non_blocking=non_blocking)
+            )
+        return GraphBatch(**moved)
+
+    @property
+    def local(self) -> torch.Tensor:
+        """(N, k, 3) float32, Å. Neighbours in their atom's local frame.
+
+        Raises:
+            ValueError: the graphs were built without frames.
+        """
+        if self.frames is None:
+            raise ValueError("these graphs have no local frames; build them with frames=True")
+        return self.vectors @ self.frames.transpose(1, 2)
+
+
+def collate(graphs: Sequence[Graph]) -> GraphBatch:
+    """Return the graphs, in their order, as one batch.
+
+    Raises:
+        ValueError: there are no graphs, or only some have frames.
+    """
+    if not graphs:
+        raise ValueError("a batch needs at least one graph")
+    counts = np.array([len(graph) for graph in graphs])
+    starts = np.cumsum(counts) - counts
+    neighbors = np.concatenate([g.neighbors for g in graphs]).astype(np.int64)
+    neighbors += np.repeat(starts, counts)[:, None]
+    framed = [g.frames for g in graphs if g.frames is not None]
+    if framed and len(framed) != len(graphs):
+        raise ValueError(f"{len(framed)} of {len(graphs)} graphs have frames; all or none must")
+    return GraphBatch(
+        species=torch.from_numpy(np.concatenate([g.species for g in graphs]).astype(np.int64)),
+        neighbors=torch.from_numpy(neighbors),
+        distances=torch.from_numpy(np.concatenate([g.distances for g in graphs])),
+        vectors=torch.from_numpy(np.concatenate([g.vectors for g in graphs])),
+        frames=torch.from_numpy(np.concatenate(framed)) if framed else None,
+        owner=torch.from_numpy(np.repeat(np.arange(len(graphs)), counts)),
+        counts=torch.from_numpy(counts),
+    )
+
+
+def pack(graphs: Iterable[Graph], batch_atoms: int) -> Iterator[list[Graph]]:
+    """Yield runs of graphs, in their order, of at most `batch_atoms` atoms each.
+
+    A graph larger than the budget comes alone.
+    """
+    run: list[Graph] = []
+    atoms = 0
+    for graph in graphs:
+        if run and atoms + len(graph) > batch_atoms:
+            yield run
+            run, atoms = [], 0
+        run.append(graph)
+        atoms += len(graph)
+    if run:
+        yield run

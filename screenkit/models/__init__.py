@@ -1,0 +1,1 @@
+"""The networks, one paper per file, and the checkpoints that hold them."""

@@ -1,0 +1,104 @@
+"""What every model must pass. A model's test module makes a subclass of ModelContract."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+
+from screenkit.crystal.neighbors import find_neighbors
+from screenkit.graph.batch import collate
+from screenkit.graph.build import build_graph
+from screenkit.models.catalog import model_class
+from screenkit.models.checkpoint import Checkpoint
+from screenkit.models.contract import Model, Target
+from tests.crystals import permuted, random_crystal, rotated, supercell, translated
+
+TOLERANCE = 1e-5
+
+
+class ModelContract:
+    """Symmetries of a prediction, on crystals without ties, and the way through a file."""
+
+    model: str
+    settings: ClassVar[dict[str, object]] = {}
+
+    @pytest.fixture
+    def network(self) -> Model:
+        torch.manual_seed(0)
+        cls = model_class(self.model)
+        network = cls(cls.settings_class.model_validate(self.settings), targets=2)
+        graphs = [self.graph(network, random_crystal(seed)) for seed in range(8)]
+        network.train()
+        for _ in range(3):  # gives the batch norms statistics that are not 0 and 1
+            network(collate(graphs))
+        return network.eval()
+
+    def graph(self, network, given):
+        settings = network.graph_settings(network.settings)
+        return build_graph(given, find_neighbors(given, settings.k, settings.ties), settings)
+
+    def predict(self, network, *crystals):
+        with torch.no_grad():
+            return network(collate([self.graph(network, c) for c in crystals])).numpy()
+
+    def test_crystals_differ(self, network):
+        a, b = self.predict(network, random_crystal(0), random_crystal(1))
+        assert np.abs(a - b).max() > 1e-3
+
+    def test_the_order_of_the_atoms_does_not_matter(self, network):
+        given = random_crystal(0)
+        shuffled = permuted(given, np.random.default_rng(0).permutation(len(given)))
+        np.testing.assert_allclose(
+            self.predict(network, shuffled), self.predict(network, given), atol=TOLERANCE
+        )
+
+    def test_turning_the_crystal_does_not_matter(self, network):
+        given = random_crystal(0)
+        np.testing.assert_allclose(
+            self.predict(network, rotated(given)), self.predict(network, given), atol=TOLERANCE
+        )
+
+    def test_the_origin_does_not_matter(self, network):
+        given = random_crystal(0)
+        moved = translated(given, (0.37, 0.81, 0.12))
+        np.testing.assert_allclose(
+            self.predict(network, moved), self.predict(network, given), atol=TOLERANCE
+        )
+
+    @pytest.mark.parametrize("repeats", [(2, 1, 1), (1, 2, 2)])
+    def test_a_supercell_is_the_same_crystal(self, network, repeats):
+        given = random_crystal(0)
+        np.testing.assert_allclose(
+            self.predict(network, supercell(given, repeats)),
+            self.predict(network, given),
+            atol=TOLERANCE,
+        )
+
+    def test_neighbours_in_the_batch_do_not_matter(self, network):
+        crystals = [random_crystal(seed, atoms=5 + 3 * seed) for seed in range(6)]
+        together = self.predict(network, *crystals)
+        alone = np.concatenate([self.predict(network, c) for c in crystals])
+        np.testing.assert_allclose(together, alone, atol=TOLERANCE)
+
+    def test_a_saved_model_predicts_the_same_to_the_last_bit(self, network, tmp_path):
+        checkpoint = Checkpoint(
+            model=self.model,
+            settings=network.settings,
+            graph=network.graph_settings(network.settings),
+            targets=(Target(name="a", unit="mol/kg"), Target(name="b", better="min")),
+            means=np.array([1.0, 2.0]),
+            deviations=np.array([0.5, 3.0]),
+            weights=network.state_dict(),
+            record={"note": "a test"},
+        )
+        path = tmp_path / "model.safetensors"
+        path.write_bytes(checkpoint.to_bytes())
+        loaded = Checkpoint.load(path)
+        given = random_crystal(3)
+        assert (self.predict(loaded.build(), given) == self.predict(network, given)).all()
+        assert loaded.targets == checkpoint.targets
+        assert loaded.settings == checkpoint.settings
+        assert loaded.to_bytes() == checkpoint.to_bytes()
