@@ -1,0 +1,1 @@
+"""Arrays in, Checkpoint out."""

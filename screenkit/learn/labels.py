@@ -1,0 +1,127 @@
+"""Labels: what is known of a library, from a CSV table, one row per structure."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from screenkit.errors import LabelError
+from screenkit.models.contract import Target
+from screenkit.settings import Settings
+
+
+class LabelSettings(Settings):
+    """Which columns of the label table mean what."""
+
+    targets: tuple[Target, ...] = ()
+    """What to learn; the first is the one that a ranking uses by default."""
+    name_column: str = Field(default="name", min_length=1)
+    """Column that holds the structure's name, as in the ranking."""
+    group_column: str | None = None
+    """Column that joins structures which must not be split between training and test."""
+    source: str = ""
+    """Where structures and labels come from, and their licence; kept with the checkpoint."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """A label table of n structures, in the order of the file."""
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    """(n, T) float64, in the targets' units. NaN where a label is missing."""
+    groups: tuple[str, ...]
+    """(n) group of each structure; its own name where the table has no groups."""
+
+    def take(self, names: Sequence[str]) -> Labels:
+        """Return the rows of these structures, in this order; all must be in the table."""
+        place = {name: i for i, name in enumerate(self.names)}
+        rows = [place[name] for name in names]
+        return Labels(tuple(names), self.values[rows], tuple(self.groups[i] for i in rows))
+
+
+def label_columns(path: Path) -> list[str]:
+    """Return the header of a label table.
+
+    Raises:
+        LabelError: the file cannot be read.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return list(csv.DictReader(file).fieldnames or [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LabelError(f"cannot read the labels {path}: {error}") from None
+
+
+def read_labels(path: Path, targets: Sequence[Target], settings: LabelSettings) -> Labels:
+    """Return the labels in a CSV table with a header line.
+
+    An empty cell, `nan` or `NA` is a missing label.
+
+    Raises:
+        LabelError: the file cannot be read, a column is missing, a name comes twice, or a cell
+            is not a number; the message says which line.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames or []
+            wanted = [target.column or target.name for target in targets]
+            extra = [settings.name_column]
+            extra += [settings.group_column] if settings.group_column else []
+            for column in wanted + extra:
+                _require(column, columns, path)
+            rows = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LabelError(f"cannot read the labels {path}: {error}") from None
+    names = tuple((row[settings.name_column] or "").strip() for _, row in rows)
+    seen: dict[str, int] = {}
+    for (line, _), name in zip(rows, names, strict=True):
+        if name in seen:
+            raise LabelError(
+                f"{path}, line {line}: {name!r} stands in line {seen[name]} too",
+                hint="a structure has one row; remove one of the two",
+            )
+        seen[name] = line
+    values = np.array(
+        [[_number(row[column], path, line, column) for column in wanted] for line, row in rows],
+        dtype=np.float64,
+    ).reshape(len(rows), len(wanted))
+    grouped_by = settings.group_column
+    groups = tuple(
+        (row[grouped_by] or name) if grouped_by else name
+        for (_, row), name in zip(rows, names, strict=True)
+    )
+    return Labels(names, values, groups)
+
+
+def _require(column: str, columns: Sequence[str], path: Path) -> None:
+    if column not in columns:
+        near = get_close_matches(column, columns, n=1)
+        raise LabelError(
+            f"{path} has no column {column!r}",
+            hint=f"did you mean {near[0]!r}?" if near else f"it has {', '.join(columns[:20])}",
+        )
+
+
+def _number(cell: str | None, path: Path, line: int, column: str) -> float:
+    text = (cell or "").strip()
+    if text.lower() in ("", "nan", "na"):
+        return math.nan
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.inf
+    if math.isinf(value):
+        raise LabelError(
+            f"{path}, line {line}, column {column}: wanted a number, found {text[:40]!r}",
+            hint="leave the cell empty where the label is missing",
+        )
+    return value
