@@ -1,0 +1,1 @@
+"""Who does the work, one shard at a time; knows nothing of chemistry."""

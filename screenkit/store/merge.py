@@ -1,0 +1,230 @@
+"""Shards -> `predictions.h5`: exactly one row per structure, in library order, or an error.
+
+Every shard is checked first, then all are copied one by one, so that memory does not grow with the
+library. A file that does not belong there is an error, as is one that is missing or damaged: a
+merge never guesses.
+
+Not covered: doing missing shards again (`flows/stage.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from screenkit.errors import StorageError
+from screenkit.plan import Plan, Shard
+from screenkit.store.layout import COLUMNS, PREDICTIONS, SCHEMA_VERSION
+from screenkit.store.publish import Draft, draft
+from screenkit.store.seal import SEAL_SIZE, make_seal
+from screenkit.store.shard_file import ShardFile, read_shard, shard_path, text_dtype
+
+KIND = "predictions"
+MERGED = "predictions.h5"
+"""Name of the merged file in the run's folder."""
+SHARDS = "shards"
+"""Name of the folder of shards in the run's folder."""
+
+_CHUNK = 4096  # rows
+_LIBVER = ("v108", "v110")
+
+
+def merge(
+    run_folder: Path, plan: Plan, names: Sequence[str], targets: Sequence[Mapping[str, str]]
+) -> Path:
+    """Write `predictions.h5` from the shards of a run, in place of an older one.
+
+    Args:
+        run_folder: holds the folder `shards`.
+        names: of all structures, in library order.
+        targets: `name`, `unit` and `better` of each.
+
+    Returns:
+        Where the merged file is.
+
+    Raises:
+        StorageError: a shard is missing, damaged or foreign, or the disk is full.
+    """
+    folder, path = run_folder / SHARDS, run_folder / MERGED
+    _refuse_foreign(folder, plan.shards)
+    widths = _widths(_shards(folder, plan, names, targets))
+    with draft(path) as new:
+        tape = _Tape(new)
+        with h5py.File(tape, "w", libver=_LIBVER, userblock_size=SEAL_SIZE) as file:
+            _describe(file, plan, targets, widths)
+            _copy(file, plan.structures, _shards(folder, plan, names, targets))
+            file.attrs["complete"] = True
+        tape.finish()
+        new.flush()
+        new.replace()
+    return path
+
+
+class _Tape(io.RawIOBase):
+    """The draft as libhdf5 sees it: writing never fails.
+
+    libhdf5 does not survive a full disk. The error is kept and raised when libhdf5 is done.
+    """
+
+    def __init__(self, target: Draft) -> None:
+        self._draft = target
+        self._place = 0
+        self._error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        try:
+            while self._error is None and view:
+                count = os.pwrite(self._draft.fd, view, self._place)
+                self._place += count
+                view = view[count:]
+        except OSError as error:
+            self._error = error
+        self._place += len(view)
+        return memoryview(data).nbytes
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        data = os.pread(self._draft.fd, len(view), self._place)
+        view[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place}.get(whence)
+        self._place = place + (os.fstat(self._draft.fd).st_size if start is None else start)
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def truncate(self, size: int | None = None) -> int:
+        size = self._place if size is None else size
+        try:
+            os.ftruncate(self._draft.fd, size)
+        except OSError as error:
+            self._error = self._error or error
+        return size
+
+    def flush(self) -> None:
+        """Bytes go straight to the draft."""
+
+    def finish(self) -> None:
+        """Write the seal, or raise what libhdf5 was not told."""
+        if self._error is not None:
+            raise self._error
+        digest, place = hashlib.sha256(), SEAL_SIZE
+        while data := os.pread(self._draft.fd, 2**18, place):
+            digest.update(data)
+            place += len(data)
+        head = make_seal(KIND, place - SEAL_SIZE, digest.hexdigest())
+        if os.pwrite(self._draft.fd, head, 0) != SEAL_SIZE:
+            raise OSError(5, "short write")
+
+
+def _refuse_foreign(folder: Path, shards: Sequence[Shard]) -> None:
+    known = {shard_path(folder, shard).name for shard in shards}
+    try:
+        found = {entry.name for entry in os.scandir(folder) if not entry.name.startswith(".")}
+    except OSError as error:
+        raise StorageError(f"cannot read {folder}: {error.strerror}") from None
+    for name in sorted(found - known):
+        raise StorageError(
+            f"{folder / name} is no shard of this run",
+            hint="move it elsewhere and run the same command again",
+        )
+
+
+def _shards(
+    folder: Path, plan: Plan, names: Sequence[str], targets: Sequence[Mapping[str, str]]
+) -> Iterator[ShardFile]:
+    """Yield every shard in order, checked."""
+    wanted = tuple(target["name"] for target in targets)
+    stamp = plan.stamp
+    for shard in plan.shards:
+        path = shard_path(folder, shard)
+        try:
+            found = read_shard(path, shard, stamp)
+        except FileNotFoundError:
+            raise StorageError(f"{path} is missing", hint="run the same command again") from None
+        rows = [name.decode() for name in found.columns["name"].tolist()]
+        if rows != list(names[shard.start : shard.stop]):
+            raise StorageError(f"{path} holds other structures than the library")
+        if found.targets != wanted:
+            raise StorageError(f"{path} holds {found.targets}, wanted {wanted}")
+        yield found
+
+
+def _widths(shards: Iterator[ShardFile]) -> dict[str, int]:
+    """Return the bytes of the longest text of each text column."""
+    widths = {column.name: 1 for column in COLUMNS if column.dtype == "text"}
+    for shard in shards:
+        for name, width in widths.items():
+            widths[name] = max(width, shard.columns[name].dtype.itemsize)
+    return widths
+
+
+def _describe(
+    file: h5py.File, plan: Plan, targets: Sequence[Mapping[str, str]], widths: dict[str, int]
+) -> None:
+    rows = plan.structures
+    how = {
+        "shape": (rows,),
+        "chunks": (min(rows, _CHUNK),),
+        "compression": "gzip",
+        "compression_opts": 4,
+        "shuffle": True,
+    }
+    file.attrs["schema_version"] = SCHEMA_VERSION
+    file.attrs["plan"] = plan.stamp
+    file.attrs["structures"] = rows
+    file.attrs["targets"] = json.dumps([dict(target) for target in targets])
+    for column in COLUMNS:
+        text = column.dtype == "text"
+        dtype = text_dtype(widths[column.name]) if text else np.dtype(column.dtype)
+        dataset = file.create_dataset(column.name, dtype=dtype, **how)
+        dataset.attrs["unit"] = column.unit
+        dataset.attrs["meaning"] = column.doc
+    group = file.create_group(PREDICTIONS)
+    for target in targets:
+        dataset = group.create_dataset(target["name"], dtype=np.float32, **how)
+        for key, value in target.items():
+            dataset.attrs[key] = value
+
+
+def _copy(file: h5py.File, rows: int, shards: Iterator[ShardFile]) -> None:
+    """Copy the shards in whole chunks: a chunk that is written twice is packed twice."""
+    waiting: list[ShardFile] = []
+    start = held = 0
+    for shard in shards:
+        waiting.append(shard)
+        held += len(shard)
+        while held >= _CHUNK:
+            start, held = _write(file, waiting, start, _CHUNK), held - _CHUNK
+    if held:
+        start = _write(file, waiting, start, held)
+    if start != rows:
+        raise StorageError(f"{start} rows for {rows} structures")
+
+
+def _write(file: h5py.File, waiting: list[ShardFile], start: int, count: int) -> int:
+    """Write the first `count` of the rows that wait at `start`, and keep the rest of them."""
+    stop = start + count
+    rest = waiting[-1].shard.stop - stop
+    low = start - waiting[0].shard.start
+    for column in COLUMNS:
+        parts = np.concatenate([shard.columns[column.name] for shard in waiting])
+        file[column.name][start:stop] = parts[low : low + count]
+    values = np.concatenate([shard.values for shard in waiting])[low : low + count]
+    for i, target in enumerate(waiting[0].targets):
+        file[PREDICTIONS][target][start:stop] = values[:, i]
+    del waiting[: len(waiting) - (1 if rest else 0)]
+    return stop

@@ -1,0 +1,26 @@
+"""Row: what became of one structure, and what is known of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from screenkit.errors import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One structure. Units and meaning of each field stand in `store/layout.py`."""
+
+    name: str
+    outcome: Outcome = Outcome.OK
+    code: str = ""
+    message: str = ""
+    warnings: str = ""
+    n_atoms: int = 0
+    volume: float = math.nan
+    density: float = math.nan
+    minimum_distance: float = math.nan
+    frame_ambiguous_fraction: float = math.nan
+    values: tuple[float, ...] = ()
+    """One per target, in its unit; empty means that none is known."""

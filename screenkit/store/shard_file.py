@@ -1,0 +1,215 @@
+"""The rows of one shard as one sealed HDF5 file, and back.
+
+The file is built in memory and written by `store/publish.py`: on a full disk libhdf5 leaves
+half a file and takes the interpreter with it. Reading checks the seal first, then that the file
+belongs to this plan and this shard.
+
+Not covered: rows that come one at a time. A shard is small enough to be done again.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from screenkit.errors import Outcome, StorageError
+from screenkit.plan import Shard
+from screenkit.store.layout import COLUMNS, MESSAGE_LIMIT, PREDICTIONS, RESERVED, SCHEMA_VERSION
+from screenkit.store.publish import publish
+from screenkit.store.row import Row
+from screenkit.store.seal import SEAL_SIZE, open_sealed, seal
+
+KIND = "shard"
+ARRAYS = "arrays"
+_LIBVER = ("v108", "v110")  # readable by every HDF5 since 2008
+
+
+@dataclass(frozen=True, eq=False)
+class ShardFile:
+    """One shard as it stands on disk, checked."""
+
+    path: Path
+    shard: Shard
+    targets: tuple[str, ...]
+    columns: Mapping[str, np.ndarray]
+    """Each column of `store/layout.py` by its name on disk, (rows,); texts as bytes."""
+    values: np.ndarray
+    """(rows, targets) float32, in the unit of each target."""
+    arrays: Mapping[str, np.ndarray]
+    """What else the task kept of its structures, such as graphs side by side; often nothing."""
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        """Number of rows by outcome."""
+        return Counter(self._texts("outcome"))
+
+    @property
+    def codes(self) -> Counter[str]:
+        """Number of rows by code; rows that are ok do not count."""
+        return Counter(code for code in self._texts("code") if code)
+
+    def rows(self) -> list[Row]:
+        """Return the rows, in library order."""
+        fields = {
+            column.field: (
+                self._texts(column.name)
+                if column.dtype == "text"
+                else self.columns[column.name].tolist()
+            )
+            for column in COLUMNS
+        }
+        fields["outcome"] = [Outcome(text) for text in fields["outcome"]]
+        fields["values"] = [tuple(row) for row in self.values.tolist()]
+        return [
+            Row(**dict(zip(fields, row, strict=True))) for row in zip(*fields.values(), strict=True)
+        ]
+
+    def _texts(self, name: str) -> list[str]:
+        return [text.decode() for text in self.columns[name].tolist()]
+
+
+def shard_path(folder: Path, shard: Shard) -> Path:
+    """Return where the file of a shard stands."""
+    return folder / f"{shard.index:06d}.h5"
+
+
+def write_shard(
+    folder: Path,
+    shard: Shard,
+    rows: Sequence[Row],
+    targets: Sequence[str],
+    stamp: str,
+    arrays: Mapping[str, np.ndarray] = MappingProxyType({}),
+) -> bool:
+    """Publish the rows of a shard, one per structure, in library order.
+
+    Args:
+        folder: where the shards of this run stand; made where it is missing.
+        targets: names, in the order of `Row.values`.
+        stamp: `Plan.stamp`.
+        arrays: anything else to keep with the rows, by name.
+
+    Returns:
+        False when the file was already there: it stays as it is.
+
+    Raises:
+        StorageError: the disk is full, or the file cannot be written.
+        ValueError: the rows are not those of the shard. A fault of the caller.
+    """
+    if len(rows) != len(shard):
+        raise ValueError(f"shard {shard.index} has {len(shard)} structures, got {len(rows)} rows")
+    if clash := RESERVED.intersection(targets):
+        raise ValueError(f"a target cannot be called {sorted(clash)[0]}: a column is")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make {folder}: {error.strerror}") from error
+    return publish(shard_path(folder, shard), _encode(shard, rows, targets, stamp, arrays))
+
+
+def read_shard(path: Path, shard: Shard, stamp: str) -> ShardFile:
+    """Return one shard, checked byte by byte before libhdf5 sees it.
+
+    Raises:
+        FileNotFoundError: there is none.
+        StorageError: it is damaged, or belongs to another shard or another plan.
+    """
+    data = open_sealed(KIND, path)
+    try:
+        return _decode(data, path, shard, stamp)
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        raise StorageError(f"{path} does not hold what a shard holds: {error}") from None
+
+
+def text_dtype(width: int) -> Any:
+    """Return the HDF5 type of a text column whose longest text has `width` bytes."""
+    return h5py.string_dtype("utf-8", max(width, 1))
+
+
+def _encode(
+    shard: Shard,
+    rows: Sequence[Row],
+    targets: Sequence[str],
+    stamp: str,
+    arrays: Mapping[str, np.ndarray],
+) -> bytes:
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver=_LIBVER, userblock_size=SEAL_SIZE) as file:
+        file.attrs["schema_version"] = SCHEMA_VERSION
+        file.attrs["plan"] = stamp
+        file.attrs["targets"] = json.dumps(list(targets))
+        for key, value in zip(("shard", "start", "stop"), _numbers(shard), strict=True):
+            file.attrs[key] = value
+        for column in COLUMNS:
+            cells = [getattr(row, column.field) for row in rows]
+            file.create_dataset(column.name, data=_array(cells, column.name, column.dtype))
+        group = file.create_group(PREDICTIONS)
+        for target, values in zip(targets, _values(rows, len(targets)).T, strict=True):
+            group.create_dataset(target, data=values)
+        for name, array in arrays.items():
+            file.create_dataset(f"{ARRAYS}/{name}", data=array)
+        file.attrs["complete"] = True
+    return seal(KIND, buffer.getvalue())
+
+
+def _decode(data: bytes, path: Path, shard: Shard, stamp: str) -> ShardFile:
+    with h5py.File(io.BytesIO(data), "r") as file:
+        found = Shard(*(int(file.attrs[key]) for key in ("shard", "start", "stop")))
+        if str(file.attrs["plan"]) != stamp:
+            raise StorageError(f"{path} belongs to another plan")
+        if found != shard or not file.attrs["complete"]:
+            raise StorageError(f"{path} is shard {found.index}, not {shard.index}")
+        targets = tuple(json.loads(file.attrs["targets"]))
+        columns = {column.name: file[column.name][()] for column in COLUMNS}
+        arrays = {name: file[ARRAYS][name][()] for name in file.get(ARRAYS, ())}
+        values = np.empty((len(shard), len(targets)), np.float32)
+        for i, target in enumerate(targets):
+            values[:, i] = file[PREDICTIONS][target][()]
+    if any(len(column) != len(shard) for column in columns.values()):
+        raise StorageError(f"{path} has columns of different length")
+    return ShardFile(path, shard, targets, columns, values, arrays)
+
+
+def _numbers(shard: Shard) -> tuple[int, int, int]:
+    return shard.index, shard.start, shard.stop
+
+
+def _values(rows: Sequence[Row], targets: int) -> np.ndarray:
+    values = np.full((len(rows), targets), np.nan, np.float32)
+    for i, row in enumerate(rows):
+        if row.values:
+            if len(row.values) != targets:
+                raise ValueError(f"{row.name}: {len(row.values)} values for {targets} targets")
+            values[i] = row.values
+    return values
+
+
+def _array(cells: list[Any], name: str, dtype: str) -> np.ndarray:
+    if dtype != "text":
+        return np.asarray(cells, dtype)
+    texts = [_text(str(cell), name) for cell in cells]
+    return np.array(texts, text_dtype(max(map(len, texts), default=1)))
+
+
+def _text(cell: str, name: str) -> bytes:
+    """Return UTF-8 that a fixed-length HDF5 string gives back as it was."""
+    if name == "name":
+        if "\0" in cell:
+            raise ValueError(f"a name with a NUL: {cell!r}")
+        return cell.encode()
+    data = cell.replace("\0", "\\x00").encode("utf-8", "backslashreplace")
+    if len(data) <= MESSAGE_LIMIT:
+        return data
+    return data[: MESSAGE_LIMIT - 3].decode("utf-8", "ignore").encode() + "…".encode()

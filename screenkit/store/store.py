@@ -1,0 +1,117 @@
+"""Store: the merged rows of one study, read only.
+
+`Store.open` reads the file once to check it against its seal; after that, columns are read as
+they are asked for.
+
+Not covered: writing (`store/merge.py`), and files of other programs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from screenkit.errors import StorageError
+from screenkit.store.layout import COLUMNS, PREDICTIONS
+from screenkit.store.merge import KIND, MERGED
+from screenkit.store.seal import check_sealed
+
+_CHUNK = 65_536  # rows
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """The rows of `predictions.h5`."""
+
+    path: Path
+    targets: tuple[Mapping[str, Any], ...]
+    """`name`, `unit` and `better` of each target, in the order of the checkpoint."""
+    stamp: str
+    """`Plan.stamp` of the run."""
+    structures: int
+    """Number of rows."""
+    _places: Mapping[str, tuple[str, bool]] = field(repr=False)
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Open a merged file, or the run's folder that holds one.
+
+        Raises:
+            StorageError: there is none, or it is damaged.
+        """
+        if path.is_dir():
+            path = path / MERGED
+        try:
+            check_sealed(KIND, path)
+        except FileNotFoundError:
+            raise StorageError(f"there is no {path}", hint="run screenkit rank first") from None
+        with h5py.File(path, "r") as file:
+            targets = tuple(json.loads(file.attrs["targets"]))
+            stamp, structures = str(file.attrs["plan"]), int(file.attrs["structures"])
+        places = {c.field: (c.name, c.dtype == "text") for c in COLUMNS}
+        places |= {c.name: (c.name, c.dtype == "text") for c in COLUMNS}
+        places |= {t["name"]: (f"{PREDICTIONS}/{t['name']}", False) for t in targets}
+        return cls(path, targets, stamp, structures, places)
+
+    def __len__(self) -> int:
+        return self.structures
+
+    def column(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return rows [start, stop) of a column.
+
+        Args:
+            name: of a target, of a field of `Row`, or of a column on disk.
+
+        Returns:
+            (rows,) of the type in `store/layout.py`, float32 for a target; texts are an object
+            array of str.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        place, is_text = self._places[name]
+        with h5py.File(self.path, "r") as file:
+            data = file[place][start:stop]
+        if not is_text:
+            return data
+        texts = np.empty(len(data), object)
+        # Equal texts, such as outcomes and codes, are one object.
+        known: dict[bytes, str] = {}
+        texts[:] = [known.setdefault(text, text.decode()) for text in data.tolist()]
+        return texts
+
+    @property
+    def names(self) -> np.ndarray:
+        """(rows,) object array of str, in library order."""
+        return self.column("name")
+
+    def chunks(self, columns: Sequence[str], size: int = _CHUNK) -> Iterator[dict[str, np.ndarray]]:
+        """Yield the columns in pieces of at most `size` rows, in library order."""
+        for start in range(0, len(self), size):
+            yield {name: self.column(name, start, start + size) for name in columns}
+
+    @cached_property
+    def outcomes(self) -> Counter[str]:
+        """Number of rows by outcome."""
+        return self._count("outcome")
+
+    @cached_property
+    def codes(self) -> Counter[str]:
+        """Number of rows by code; rows that are ok do not count."""
+        codes = self._count("code")
+        del codes[""]
+        return codes
+
+    def _count(self, name: str) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for chunk in self.chunks([name]):
+            counts.update(chunk[name].tolist())
+        return counts
