@@ -1,0 +1,294 @@
+"""Ranking: the rows of a Store in order of one target, and what is left of them.
+
+Only rows with the outcome `ok` and a finite value of the target are ranked. Equal values keep the
+order of the library, so that the same store always gives the same ranking. `where` and `top` leave
+rows out and keep the rank of the others: rank 7 of a shortlist is rank 7 of `ranking.csv`.
+
+Memory: about 200 bytes a row while a table is written, 20 otherwise; texts are read in chunks.
+
+Not covered: ranking by several targets at once, and by how unlike the structures are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import field_validator
+
+from screenkit.errors import Outcome, UsageError
+from screenkit.ranking import table
+from screenkit.ranking.where import NUMBER, TEXT, Condition, read_condition
+from screenkit.settings import Settings
+from screenkit.store.layout import COLUMNS
+from screenkit.store.publish import replace_text
+from screenkit.store.store import Store
+
+FACTS = tuple(column.name for column in COLUMNS if column.dtype != "text")
+"""Numbers that a table gives of each structure beside its targets, as in `store/layout.py`."""
+
+TEXTS = tuple(column.name for column in COLUMNS if column.dtype == "text")
+"""Texts that a condition may name."""
+
+_CHUNK = 65_536  # rows
+_TOP = re.compile(r"(?P<number>\d+)|(?P<share>\d+(?:\.\d+)?)\s*%")
+
+
+class RankSettings(Settings):
+    """What is best, and how much of it goes on the shortlist."""
+
+    target: str | None = None
+    """Target to rank by; the checkpoint's first when not said."""
+    better: Literal["max", "min"] | None = None
+    """Which end is the good one; as the checkpoint says when not said."""
+    where: str | None = None
+    """Condition that a structure of the shortlist fulfils; see `ranking/where.py`."""
+    top: str = "100"
+    """Length of the shortlist: a number, or a share such as `5%` of those that `where` leaves."""
+
+    @field_validator("top", mode="before")
+    @classmethod
+    def _number_as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
+
+    @field_validator("top")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        try:
+            _read_top(value)
+        except UsageError as error:
+            raise ValueError(error.message) from None
+        return value
+
+    def choose(self, targets: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Return the target to rank by, and refuse settings that do not fit these targets.
+
+        Meant to be called before a run, so that a slip costs seconds and not the run.
+
+        Args:
+            targets: `name` and `better` of each, in the order of the checkpoint.
+
+        Raises:
+            UsageError: no such target, or `where` does not parse over these columns.
+        """
+        if self.where is not None:
+            read_condition(self.where, _kinds(targets))
+        if self.target is None:
+            return targets[0]
+        for target in targets:
+            if target["name"] == self.target:
+                return target
+        names = [str(target["name"]) for target in targets]
+        near = difflib.get_close_matches(self.target, names, n=1)
+        raise UsageError(
+            f"this model has no target named {self.target!r}",
+            hint=f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Ordered rows of one Store and the rule that ordered them."""
+
+    store: Store
+    target: str
+    """Name of the target that orders the rows."""
+    better: str
+    """`max`: largest first; `min`: smallest first."""
+    order: np.ndarray
+    """(n,) int64. Row in the store, best first."""
+    ranks: np.ndarray
+    """(n,) int64. Rank of each in the whole ranking; the best has 1."""
+    unranked: int
+    """How many `ok` rows have no finite value of the target."""
+    rules: tuple[str, ...] = ()
+    """What has been left out, such as `where n_atoms < 500` and `top 5%`."""
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def top(self, text: str) -> Ranking:
+        """Return the best N of this ranking, or the best N% of it (rounded up).
+
+        Raises:
+            UsageError: `text` is neither a number above 0 nor a share above 0% up to 100%.
+        """
+        count = _read_top(text)
+        if isinstance(count, Fraction):
+            count = math.ceil(count * len(self))
+        return self._keep(slice(0, count), f"top {text}")
+
+    def where(self, text: str) -> Ranking:
+        """Return the rows that fulfil a condition; see `ranking/where.py`.
+
+        Raises:
+            UsageError: the condition does not parse, or names an unknown column.
+        """
+        condition = read_condition(text, _kinds(self.store.targets))
+        return self._keep(_holds(self.store, condition)[self.order], f"where {text}")
+
+    def _keep(self, rows: Any, rule: str) -> Ranking:
+        return replace(
+            self, order=self.order[rows], ranks=self.ranks[rows], rules=(*self.rules, rule)
+        )
+
+    def values(self, heading: str) -> np.ndarray:
+        """Return (n,) numbers of a target or a fact, best structure first."""
+        return self.store.column(heading)[self.order]
+
+    def texts(self, column: str, start: int = 0, stop: int | None = None) -> list[str]:
+        """Return a text column (`name`, `warnings`, ...) of places [start, stop), best first."""
+        return _pick(self.store, column, self.order[start:stop])
+
+    def rows(self, start: int = 0, stop: int | None = None) -> list[dict[str, Any]]:
+        """Return places [start, stop) as dicts: rank, name, each target, each fact, warnings.
+
+        Meant for the few rows that a person reads.
+        """
+        part = self._keep(slice(start, stop), "")
+        columns: dict[str, list[Any]] = {"rank": part.ranks.tolist(), "name": part.texts("name")}
+        for heading in (*self.target_names, *FACTS):
+            columns[heading] = part.values(heading).tolist()
+        columns["warnings"] = part.texts("warnings")
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    @property
+    def target_names(self) -> list[str]:
+        """The targets, in the order of the checkpoint."""
+        return [str(target["name"]) for target in self.store.targets]
+
+    def write_csv(self, path: Path) -> None:
+        """Write the table: `rank,name,`, targets, facts, `warnings`. It appears whole or not.
+
+        Raises:
+            StorageError: the disk is full, or the file cannot be written.
+        """
+        replace_text(path, self._csv())
+
+    def _csv(self) -> Iterator[str]:
+        headings = [*self.target_names, *FACTS]
+        yield ",".join(["rank", "name", *headings, "warnings"]) + "\n"
+        numbers = [self.values(heading) for heading in headings]
+        names, warnings = _Texts.read(self.store, "name"), _Texts.read(self.store, "warnings")
+        for start in range(0, len(self), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            yield table.lines(
+                [
+                    table.number_cells(self.ranks[part]),
+                    table.text_cells(names.take(self.order[part])),
+                    *(table.number_cells(column[part]) for column in numbers),
+                    table.text_cells(warnings.take(self.order[part])),
+                ]
+            )
+
+
+def rank(store: Store, settings: RankSettings) -> Ranking:
+    """Return every `ok` row of a store, best first.
+
+    Raises:
+        UsageError: the store has no such target, or `settings.where` does not fit it.
+    """
+    target = settings.choose(store.targets)
+    better = settings.better or str(target["better"])
+    name = str(target["name"])
+    values = store.column(name)
+    ok = np.concatenate([part["outcome"] == Outcome.OK for part in store.chunks(["outcome"])])
+    rows = np.flatnonzero(ok & np.isfinite(values))
+    keys = values[rows] if better == "min" else -values[rows]
+    order = rows[np.argsort(keys, kind="stable")]
+    return Ranking(
+        store, name, better, order, np.arange(1, len(order) + 1), int(ok.sum()) - len(order)
+    )
+
+
+def shortlist(ranking: Ranking, settings: RankSettings) -> Ranking:
+    """Return what `settings.where` and then `settings.top` leave of a ranking."""
+    if settings.where is not None:
+        ranking = ranking.where(settings.where)
+    return ranking.top(settings.top)
+
+
+def write_failures(store: Store, path: Path) -> None:
+    """Write `name,outcome,code,message` of every row that is not `ok`, in library order."""
+    replace_text(path, _failures(store))
+
+
+def _failures(store: Store) -> Iterator[str]:
+    columns = ["name", "outcome", "code", "message"]
+    yield ",".join(columns) + "\n"
+    for part in store.chunks(columns):
+        rows = part["outcome"] != Outcome.OK
+        yield table.lines([table.text_cells(part[column][rows]) for column in columns])
+
+
+def _kinds(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return every column that a condition may name, and its kind."""
+    names = [*(str(target["name"]) for target in targets), *FACTS]
+    return dict.fromkeys(names, NUMBER) | dict.fromkeys(TEXTS, TEXT)
+
+
+def _holds(store: Store, condition: Condition) -> np.ndarray:
+    """Return (rows,) bool: where the condition holds, in library order."""
+    found = []
+    for part in store.chunks(condition.columns):
+        # 16 or 32 bits would overflow, or round what the user wrote.
+        found.append(
+            condition(
+                {name: c if c.dtype == object else c.astype(float) for name, c in part.items()}
+            )
+        )
+    return np.concatenate(found)
+
+
+def _pick(store: Store, column: str, rows: np.ndarray) -> list[str]:
+    """Return the texts of some rows, reading only the chunks that hold one."""
+    texts = np.empty(len(rows), dtype=object)
+    chunk = rows // _CHUNK
+    for number in np.unique(chunk).tolist():
+        here = chunk == number
+        start = number * _CHUNK
+        texts[here] = store.column(column, start, start + _CHUNK)[rows[here] - start]
+    return texts.tolist()
+
+
+@dataclass(frozen=True, eq=False)
+class _Texts:
+    """A text column, packed: a million Python strings would take three times as much."""
+
+    data: bytes
+    ends: np.ndarray
+    """(rows + 1,) int64. Text i stands in data[ends[i]:ends[i + 1]]."""
+
+    @classmethod
+    def read(cls, store: Store, column: str) -> _Texts:
+        data, lengths = bytearray(), [np.zeros(1, dtype=np.int64)]
+        for part in store.chunks([column]):
+            texts = [text.encode() for text in part[column]]
+            data += b"".join(texts)
+            lengths.append(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
+        return cls(bytes(data), np.cumsum(np.concatenate(lengths)))
+
+    def take(self, rows: np.ndarray) -> list[str]:
+        starts, stops = self.ends[rows].tolist(), self.ends[rows + 1].tolist()
+        return [self.data[start:stop].decode() for start, stop in zip(starts, stops, strict=True)]
+
+
+def _read_top(text: str) -> int | Fraction:
+    """Return a number of structures, or a share of them."""
+    match = _TOP.fullmatch(text.strip())
+    if match and match["number"] and int(match["number"]) > 0:
+        return int(match["number"])
+    if match and match["share"] and 0 < Fraction(match["share"]) <= 100:
+        # Not a float: 10% of 30 would be 3.0000000000000004, and rounded up to 4.
+        return Fraction(match["share"]) / 100
+    raise UsageError(
+        f"--top wants a number above 0, or a share above 0% up to 100%, found {text[:40]!r}",
+        hint="such as --top 100 or --top 5%",
+    )

@@ -1,0 +1,324 @@
+"""The small language of `--where`: which rows to keep.
+
+    co2_uptake_0.15bar_298K > 2 and n_atoms < 500
+    0.5 < density <= 1.2 and not (warnings == "symmetry_missing")
+    log_kh_co2_298K - log_kh_ch4_298K > 1.5 or name == "MOF-5"
+
+A condition is made of columns, numbers, texts in quotes, `+ - * /`, `< <= > >= == !=`, `and`, `or`,
+`not` and parentheses. A column whose name is not a plain word stands in back quotes. Comparisons
+may be chained, as in `0 < x < 1`.
+
+A missing value (NaN) is unknown, and so is what is compared with it: neither `x > 2` nor
+`not (x > 2)` keeps a row without x, while `x > 2 or y > 2` does, when y is above 2. This is
+SQL's three-valued logic.
+
+Nothing is evaluated as Python. Not covered: functions, assignments, patterns.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from screenkit.errors import UsageError
+
+NUMBER, TEXT = "number", "text"
+"""The two kinds of column."""
+
+_MAX_LENGTH = 10_000  # characters
+_MAX_TOKENS = 500  # so that neither reading nor computing comes near Python's recursion limit
+_MAX_DEPTH = 50  # parentheses, `not` and minus signs around one value
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
+    | (?P<word>[^\W\d][\w.]*)
+    | `(?P<quoted>[^`]*)`
+    | (?P<text>"[^"]*"|'[^']*')
+    | (?P<sign><=|>=|==|!=|[-+*/()<>])
+    )""",
+    re.VERBOSE,
+)
+_INSTEAD = {"=": "==", "&": "and", "&&": "and", "|": "or", "||": "or", "!": "not", "<>": "!="}
+_ORDER = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+_EQUAL = {"==": np.equal, "!=": np.not_equal}
+_COMPARE = _ORDER | _EQUAL
+_ARITHMETIC = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
+_BOOL = "condition"
+
+_PLAIN_WORD = re.compile(r"[^\W\d][\w.]*")
+
+_Columns = Mapping[str, np.ndarray]
+_Truth = tuple[np.ndarray, np.ndarray]  # (surely true, surely false); neither where unknown
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One `--where`, read and checked. Call it on columns of any length."""
+
+    text: str
+    """As the user wrote it."""
+    columns: tuple[str, ...]
+    """The columns it needs, each once, in order of appearance."""
+    _truth: Callable[[_Columns], _Truth]
+
+    def __call__(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return (n,) bool: the rows for which the condition surely holds.
+
+        Args:
+            columns: (n,) arrays by name, for at least the names in `columns`; float64 for numbers,
+                object (str) for texts.
+        """
+        with np.errstate(all="ignore"):  # x / 0 is inf or unknown, as a user would read it
+            return self._truth(columns)[0]
+
+
+def read_condition(text: str, columns: Mapping[str, str]) -> Condition:
+    """Read the text of a `--where`.
+
+    Args:
+        text: the condition.
+        columns: every column that may be named, and its kind, `NUMBER` or `TEXT`.
+
+    Raises:
+        UsageError: it does not parse, names an unknown column, or compares a number with a text.
+            The message shows the place.
+    """
+    if len(text) > _MAX_LENGTH:
+        raise UsageError(f"--where has {len(text)} characters, at most {_MAX_LENGTH} are allowed")
+    reader = _Reader(text, columns)
+    value = reader.either(0)
+    reader.expect_end()
+    if value.kind != _BOOL:
+        raise reader.trouble(value.place, f"this is a {value.kind}, a condition is wanted")
+    if not reader.used:
+        raise reader.trouble(0, "the condition names no column")
+    return Condition(text, tuple(reader.used), value.truth)
+
+
+@dataclass(frozen=True)
+class _Token:
+    kind: str
+    """number, word, quoted, text, sign or end."""
+    text: str
+    place: int
+    """Offset in the condition."""
+
+
+@dataclass(frozen=True)
+class _Value:
+    """A part of the condition: how to compute it, what it gives, where it begins."""
+
+    kind: str
+    place: int
+    compute: Callable[[_Columns], np.ndarray] = lambda columns: np.empty(0)
+    """For numbers and texts: an array, or a scalar array for a constant."""
+    truth: Callable[[_Columns], _Truth] = lambda columns: (np.empty(0), np.empty(0))
+    """For conditions."""
+
+
+class _Reader:
+    """A recursive descent over the tokens; one method per level of binding."""
+
+    def __init__(self, text: str, columns: Mapping[str, str]) -> None:
+        self.text = text
+        self.columns = columns
+        self.used: dict[str, None] = {}
+        self.tokens = self._tokenize()
+        self.position = 0
+
+    def trouble(self, place: int, message: str, hint: str = "") -> UsageError:
+        """Return an error that shows the condition with a caret under the place."""
+        # One line of the condition, one column per character, and no longer than a terminal.
+        start = max(0, place - 50)
+        shown = "".join(c if c.isprintable() else " " for c in self.text[start : place + 40])
+        return UsageError(f"--where: {message}\n    {shown}\n    {' ' * (place - start)}^", hint)
+
+    def _tokenize(self) -> list[_Token]:
+        tokens: list[_Token] = []
+        place = 0
+        while self.text[place:].strip():
+            match = _TOKEN.match(self.text, place)
+            if match is None:
+                raise self._unreadable(len(self.text) - len(self.text[place:].lstrip()))
+            kind = str(match.lastgroup)
+            token = _Token(kind, match[kind], match.start(kind))
+            if kind == "number" and self.text[match.end() : match.end() + 1].isalnum():
+                raise self.trouble(
+                    token.place,
+                    "a number and a letter have run together",
+                    "a column whose name begins with a digit stands in back quotes: `2d_ratio`",
+                )
+            if len(tokens) >= _MAX_TOKENS:
+                raise self.trouble(token.place, f"more than {_MAX_TOKENS} words and signs")
+            tokens.append(token)
+            place = match.end()
+        tokens.append(_Token("end", "", len(self.text.rstrip())))
+        return tokens
+
+    def _unreadable(self, place: int) -> UsageError:
+        found = re.compile(r"[=&|!<>]{1,2}|.", re.DOTALL).match(self.text, place)
+        sign = found[0] if found else ""
+        if sign in "\"'`":
+            return self.trouble(place, "this quote is never closed")
+        hint = f"write {_INSTEAD[sign]}" if sign in _INSTEAD else ""
+        return self.trouble(place, f"unexpected {sign!r}", hint)
+
+    def peek(self) -> _Token:
+        return self.tokens[self.position]
+
+    def take(self, *texts: str) -> _Token | None:
+        """Return the next token if it is one of these words or signs, else None."""
+        token = self.peek()
+        if token.kind not in ("word", "sign") or token.text not in texts:
+            return None
+        self.position += 1
+        return token
+
+    def expect_end(self) -> None:
+        token = self.peek()
+        if token.kind != "end":
+            raise self.trouble(token.place, f"unexpected {token.text!r} after the condition")
+
+    def either(self, depth: int) -> _Value:
+        left = self.both(depth)
+        while self.take("or"):
+            right = self.both(depth)
+            left = self._join(left, right, lambda a, b: (a[0] | b[0], a[1] & b[1]))
+        return left
+
+    def both(self, depth: int) -> _Value:
+        left = self.negation(depth)
+        while self.take("and"):
+            right = self.negation(depth)
+            left = self._join(left, right, lambda a, b: (a[0] & b[0], a[1] | b[1]))
+        return left
+
+    def _join(
+        self, left: _Value, right: _Value, rule: Callable[[_Truth, _Truth], _Truth]
+    ) -> _Value:
+        for side in (left, right):
+            self._want(side, _BOOL)
+        first, second = left.truth, right.truth
+        return _Value(_BOOL, left.place, truth=lambda c: rule(first(c), second(c)))
+
+    def negation(self, depth: int) -> _Value:
+        token = self.take("not")
+        if token is None:
+            return self.comparison(depth)
+        self._descend(token, depth)
+        inner = self.negation(depth + 1)
+        self._want(inner, _BOOL)
+        return _Value(_BOOL, token.place, truth=lambda c: inner.truth(c)[::-1])
+
+    def comparison(self, depth: int) -> _Value:
+        left = self.sum(depth)
+        result: _Value | None = None
+        while token := self.take(*_COMPARE):
+            right = self.sum(depth)
+            link = self._compare(left, token, right)
+            result = (
+                link
+                if result is None
+                else self._join(result, link, lambda a, b: (a[0] & b[0], a[1] | b[1]))
+            )
+            left = right
+        return left if result is None else result
+
+    def _compare(self, left: _Value, token: _Token, right: _Value) -> _Value:
+        for side in (left, right):
+            if side.kind == _BOOL:
+                raise self.trouble(side.place, f"{token.text!r} cannot compare a condition")
+        if left.kind != right.kind:
+            raise self.trouble(
+                token.place, f"{token.text!r} cannot compare a {left.kind} with a {right.kind}"
+            )
+        if left.kind == TEXT and token.text in _ORDER:
+            raise self.trouble(token.place, "texts have no order here", "use == or !=")
+        numeric, rule = left.kind == NUMBER, _COMPARE[token.text]
+
+        def truth(columns: _Columns) -> _Truth:
+            a, b = left.compute(columns), right.compute(columns)
+            holds = np.asarray(rule(a, b), dtype=bool)
+            known = ~(np.isnan(a) | np.isnan(b)) if numeric else np.True_
+            return holds & known, ~holds & known
+
+        return _Value(_BOOL, left.place, truth=truth)
+
+    def sum(self, depth: int) -> _Value:
+        return self._chain(self.product, ("+", "-"), depth)
+
+    def product(self, depth: int) -> _Value:
+        return self._chain(self.signed, ("*", "/"), depth)
+
+    def _chain(self, level: Callable[[int], _Value], signs: tuple[str, ...], depth: int) -> _Value:
+        left = level(depth)
+        while token := self.take(*signs):
+            left = self._calculate(left, token, level(depth))
+        return left
+
+    def _calculate(self, left: _Value, token: _Token, right: _Value) -> _Value:
+        for side in (left, right):
+            self._want(side, NUMBER)
+        rule, a, b = _ARITHMETIC[token.text], left.compute, right.compute
+        return _Value(NUMBER, left.place, compute=lambda c: rule(a(c), b(c)))
+
+    def signed(self, depth: int) -> _Value:
+        token = self.take("-", "+")
+        if token is None:
+            return self.atom(depth)
+        self._descend(token, depth)
+        inner = self.signed(depth + 1)
+        self._want(inner, NUMBER)
+        if token.text == "+":
+            return inner
+        return _Value(NUMBER, token.place, compute=lambda c: np.negative(inner.compute(c)))
+
+    def atom(self, depth: int) -> _Value:
+        token = self.peek()
+        if self.take("("):
+            self._descend(token, depth)
+            inner = self.either(depth + 1)
+            if not self.take(")"):
+                raise self.trouble(token.place, "this parenthesis is never closed")
+            return inner
+        if token.kind not in ("number", "text", "word", "quoted"):
+            found = "the end" if token.kind == "end" else repr(token.text)
+            raise self.trouble(token.place, f"a column or a value is wanted, found {found}")
+        if token.kind == "word" and token.text in ("and", "or", "not"):
+            raise self.trouble(token.place, f"a column or a value is wanted, found {token.text!r}")
+        self.position += 1
+        if token.kind == "number":
+            number = np.array(float(token.text))
+            return _Value(NUMBER, token.place, compute=lambda c: number)
+        if token.kind == "text":
+            text = np.array(token.text[1:-1], dtype=object)
+            return _Value(TEXT, token.place, compute=lambda c: text)
+        return self._column(token)
+
+    def _column(self, token: _Token) -> _Value:
+        name = token.text
+        if name not in self.columns:
+            near = difflib.get_close_matches(name, self.columns, n=3, cutoff=0.4)
+            hint = ", ".join(_as_written(column) for column in near or self.columns)
+            hint = f"did you mean {hint}?" if near else f"there are {hint}"
+            raise self.trouble(token.place, f"no column named {name!r}", hint)
+        self.used.setdefault(name)
+        return _Value(self.columns[name], token.place, compute=lambda c: c[name])
+
+    def _want(self, value: _Value, kind: str) -> None:
+        if value.kind != kind:
+            raise self.trouble(value.place, f"this is a {value.kind}, a {kind} is wanted")
+
+    def _descend(self, token: _Token, depth: int) -> None:
+        if depth >= _MAX_DEPTH:
+            raise self.trouble(token.place, f"nested deeper than {_MAX_DEPTH}")
+
+
+def _as_written(column: str) -> str:
+    """Return a column's name as a condition must write it."""
+    return column if _PLAIN_WORD.fullmatch(column) else f"`{column}`"

@@ -1,0 +1,1 @@
+"""What a person looks at when the numbers are there: one HTML page, and plots for papers."""
