@@ -1,0 +1,1 @@
+"""The command line: read the options, call one flow, show the result."""

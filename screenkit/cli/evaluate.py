@@ -1,0 +1,50 @@
+"""`screenkit evaluate`: hold a model's predictions against labels."""
+
+from __future__ import annotations
+
+from screenkit.cli import options as opt
+
+
+def evaluate(
+    source: opt.Source,
+    labels: opt.LabelTable,
+    ids: opt.Ids = None,
+    recipe: opt.Recipe = None,
+    model: opt.Model = None,
+    batch_atoms: opt.BatchAtoms = None,
+    device: opt.Device = None,
+    name_column: opt.NameColumn = None,
+    executor: opt.Executor = None,
+    workers: opt.Workers = None,
+    shard_size: opt.ShardSize = None,
+    output: opt.Output = None,
+    progress: opt.ProgressMode = None,
+    verbose: opt.Verbose = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Predict the structures under SOURCE and compare with LABELS.csv.
+
+    Safe to repeat: a run that was stopped goes on.
+
+    Example: screenkit evaluate tobacco.tar.xz labels.csv --model knagcn
+    """
+    from screenkit.cli import show
+    from screenkit.cli.progress import track as tracking
+    from screenkit.flows.evaluate import evaluate as run  # torch wakes here, not at --help
+    from screenkit.recipe import Recipe
+
+    settings = (Recipe.load(recipe) if recipe else Recipe()).override(
+        model=model,
+        batch_atoms=batch_atoms,
+        device=device,
+        name_column=name_column,
+        executor=executor,
+        workers=workers,
+        shard_size=shard_size,
+    )
+    folder = output or show.default_output([source], settings.model + "-evaluation")
+    with tracking(progress, verbose, quiet) as track:
+        evaluation = run([source], labels, settings, folder, track, ids=ids)
+    if not quiet:
+        show.evaluation(evaluation)

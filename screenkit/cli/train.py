@@ -1,0 +1,56 @@
+"""`screenkit train`: make a checkpoint from a labelled library."""
+
+from __future__ import annotations
+
+from screenkit.cli import options as opt
+
+
+def train(
+    labels: opt.LabelTable,
+    sources: opt.Sources,
+    ids: opt.Ids = None,
+    recipe: opt.Recipe = None,
+    model: opt.Network = None,
+    targets: opt.Targets = None,
+    group_column: opt.GroupColumn = None,
+    name_column: opt.NameColumn = None,
+    epochs: opt.Epochs = None,
+    seed: opt.Seed = None,
+    device: opt.Device = None,
+    executor: opt.Executor = None,
+    workers: opt.Workers = None,
+    shard_size: opt.ShardSize = None,
+    output: opt.Output = None,
+    progress: opt.ProgressMode = None,
+    verbose: opt.Verbose = False,
+    quiet: opt.Quiet = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Train a network on the structures under SOURCE that have a row in LABELS.csv.
+
+    Safe to repeat: training goes on from the last finished epoch.
+
+    Example: screenkit train labels.csv core2019.tar.xz --target co2_uptake --group-column group
+    """
+    from screenkit.cli import show
+    from screenkit.cli.progress import track as tracking
+    from screenkit.flows.train import train as run  # torch wakes here, not at --help
+    from screenkit.recipe import Recipe
+
+    settings = (Recipe.load(recipe) if recipe else Recipe()).override(
+        model=model,
+        targets=targets,
+        group_column=group_column,
+        name_column=name_column,
+        epochs=epochs,
+        seed=seed,
+        device=device,
+        executor=executor,
+        workers=workers,
+        shard_size=shard_size,
+    )
+    folder = output or show.default_output(sources, settings.model + "-training")
+    with tracking(progress, verbose, quiet) as track:
+        training = run(labels, sources, settings, folder, track, ids=ids)
+    if not quiet:
+        show.training(training, sources)

@@ -1,0 +1,1 @@
+"""What one command does to all shards."""

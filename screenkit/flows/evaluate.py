@@ -1,0 +1,94 @@
+"""Evaluate: screen a labelled library and hold the predictions against the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from screenkit.errors import LabelError
+from screenkit.flows.score import Scored, score, write_scores
+from screenkit.flows.screen import screen
+from screenkit.learn.labels import label_columns, read_labels
+from screenkit.models.contract import Target
+from screenkit.recipe import Recipe
+from screenkit.track import Track
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """What came of an evaluation."""
+
+    output: Path
+    metrics: dict[str, Any]
+    """As in `metrics.json`."""
+    seconds: float
+
+
+def evaluate(
+    sources: Sequence[Path],
+    labels: Path,
+    recipe: Recipe,
+    output: Path,
+    track: Track | None = None,
+    ids: Path | None = None,
+) -> Evaluation:
+    """Predict a library and score the targets that its label table has.
+
+    The baselines are fitted to the very labels they are scored on, which flatters them.
+
+    Raises:
+        LabelError: the table has none of the model's targets, or no structure of the library.
+        ScreenkitError: whatever `screen` raises.
+    """
+    columns = label_columns(labels)
+    screening = screen(sources, recipe, output, track, ids)
+    found = [
+        target.model_copy(update={"column": column})
+        for target in screening.checkpoint.targets
+        if (column := _column(target, columns))
+    ]
+    if not found:
+        names = ", ".join(t.column or t.name for t in screening.checkpoint.targets)
+        raise LabelError(
+            f"{labels} has no column of this model's targets", hint=f"it predicts {names}"
+        )
+    table = read_labels(labels, found, recipe.labels)
+    store = screening.store
+    place = {str(name): i for i, name in enumerate(store.names)}
+    labelled = [name for name in table.names if name in place]
+    if not labelled:
+        raise LabelError(
+            "no structure of the library has a row in the labels",
+            hint=f"structures are called like {next(iter(place))!r}",
+        )
+    rows = np.array([place[name] for name in labelled])
+    scored = Scored(
+        names=labelled,
+        targets=found,
+        truth=table.take(labelled).values,
+        predicted=np.stack([store.column(t.name)[rows].astype(np.float64) for t in found], axis=1),
+        density=store.column("density_g_cm3")[rows],
+    )
+    metrics = {
+        "model": recipe.model,
+        "checkpoint_sha256": screening.checkpoint.digest,
+        "structures": {
+            "library": screening.structures,
+            "labelled": len(labelled),
+            "predicted": int(np.isfinite(scored.predicted).all(axis=1).sum()),
+        },
+        "baselines_fitted_to": "the same labels",
+        "test": score(scored, scored.truth, scored.density),
+    }
+    title = f"{recipe.model} on {', '.join(source.name for source in sources)}"
+    write_scores(output, metrics, scored, "labelled_predictions.csv", title)
+    return Evaluation(output, metrics, screening.seconds)
+
+
+def _column(target: Target, columns: Sequence[str]) -> str:
+    """Return the label column of a target, or an empty text."""
+    return next((name for name in (target.column, target.name) if name and name in columns), "")

@@ -1,0 +1,94 @@
+"""Score: predictions against labels, beside trivial baselines, as JSON, CSV and a parity plot.
+
+The last part of `train` and all that `evaluate` adds to a screening.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from screenkit.learn.metrics import baselines, regression_metrics
+from screenkit.models.contract import Target
+from screenkit.ranking.table import lines, number_cells, text_cells
+from screenkit.report.parity import Panel, write_parity
+from screenkit.store.publish import replace_text
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Predictions of m structures and what is known of them."""
+
+    names: Sequence[str]
+    targets: Sequence[Target]
+    truth: np.ndarray
+    """(m, T) float64, in the targets' units; NaN where unknown."""
+    predicted: np.ndarray
+    """(m, T) float64, in the same units; NaN where there is no prediction."""
+    density: np.ndarray
+    """(m,) float64, g/cm3."""
+
+
+def score(
+    test: Scored, train_truth: np.ndarray | None = None, train_density: np.ndarray | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return per target the metrics of the model and, where training labels are given, baselines.
+
+    Args:
+        test: what is scored.
+        train_truth: (n, T) float64; the labels that the baselines may learn from.
+        train_density: (n,) float64, g/cm3.
+    """
+    results: dict[str, dict[str, Any]] = {}
+    for t, target in enumerate(test.targets):
+        truth = test.truth[:, t]
+        entry: dict[str, Any] = {"unit": target.unit}
+        entry["model"] = regression_metrics(truth, test.predicted[:, t])
+        if train_truth is not None and train_density is not None:
+            entry |= baselines(train_truth[:, t], train_density, truth, test.density)
+        results[target.name] = entry
+    return results
+
+
+def write_scores(
+    folder: Path, metrics: dict[str, Any], scored: Scored, predictions: str, title: str
+) -> None:
+    """Write `metrics.json`, the table called `predictions`, and `parity.png`."""
+    replace_text(folder / "metrics.json", json.dumps(plain(metrics), indent=2) + "\n")
+    headings, columns = ["name"], [text_cells(scored.names)]
+    for t, target in enumerate(scored.targets):
+        headings += [target.name, f"{target.name}_predicted"]
+        columns += [number_cells(scored.truth[:, t]), number_cells(scored.predicted[:, t])]
+    replace_text(folder / predictions, [lines([[h] for h in headings]), lines(columns)])
+    panels = [
+        Panel(
+            title=target.name,
+            unit=target.unit,
+            truth=scored.truth[:, t],
+            predicted=scored.predicted[:, t],
+            note=_note(regression_metrics(scored.truth[:, t], scored.predicted[:, t])),
+        )
+        for t, target in enumerate(scored.targets)
+    ]
+    write_parity(panels, folder / "parity.png", title)
+
+
+def plain(value: Any) -> Any:
+    """Return nested figures as JSON can hold them: NaN becomes null."""
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _note(figures: dict[str, float]) -> str:
+    return f"MAE {figures['mae']:.3g}\nSpearman {figures['spearman']:.3f}\nn {figures['n']}"

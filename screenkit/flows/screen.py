@@ -1,0 +1,248 @@
+"""Screen: the whole story on one page. A library goes in, a ranked list comes out.
+
+    Library.open -> Plan -> PredictTask on every shard -> predictions.h5
+                 -> rank -> ranking.csv, shortlist.csv, failures.csv, report.html, summary.json
+
+Safe to repeat: finished shards are kept, so that a run that was stopped goes on, and one that is
+complete is only ranked again.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import screenkit
+from screenkit.crystal.library import Library
+from screenkit.errors import Outcome
+from screenkit.executors.executor import hire
+from screenkit.flows.run_log import run_log
+from screenkit.flows.stage import run_stage
+from screenkit.models.checkpoint import Checkpoint
+from screenkit.models.shelf import find_checkpoint
+from screenkit.plan import Plan
+from screenkit.ranking.ranking import Ranking, rank, shortlist, write_failures
+from screenkit.recipe import Recipe
+from screenkit.report.page import Study, write_page
+from screenkit.store.lock import RunLock
+from screenkit.store.merge import SHARDS
+from screenkit.store.publish import replace_text
+from screenkit.store.store import Store
+from screenkit.tasks.featurize import warm_up
+from screenkit.tasks.predict import PredictTask, resolve_device
+from screenkit.track import Relay, Track
+
+_OFTEN_AMBIGUOUS = 0.25
+_MANY = 0.1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Screening:
+    """What came of a screening."""
+
+    output: Path
+    store: Store
+    ranking: Ranking
+    shortlist: Ranking
+    counts: Mapping[str, int]
+    """Structures by outcome."""
+    codes: Mapping[str, int]
+    """Structures by reason, those that are not `ok`."""
+    structures: int
+    computed: int
+    """How many of them this run predicted itself; the others were there."""
+    seconds: float
+    """Wall time of this run."""
+    predicting_seconds: float
+    """Of which spent on reading, graphs and the network."""
+    checkpoint: Checkpoint
+
+    @property
+    def structures_per_second(self) -> float:
+        """Of what this run predicted itself; NaN where it predicted nothing."""
+        return self.computed / self.predicting_seconds if self.computed else float("nan")
+
+
+def screen(
+    sources: Sequence[Path],
+    recipe: Recipe,
+    output: Path,
+    track: Track | None = None,
+    ids: Path | None = None,
+) -> Screening:
+    """Predict every structure of the sources, rank them, and write it all into `output`.
+
+    Raises:
+        ScreenkitError: model, sources, output or settings are not usable; nothing is lost, and
+            the same call goes on when that is mended.
+    """
+    started = time.monotonic()
+    path = find_checkpoint(recipe.model).resolve()
+    checkpoint = Checkpoint.load(path)
+    targets = [
+        target.model_dump(include={"name", "unit", "better"}) for target in checkpoint.targets
+    ]
+    recipe.rank.choose(targets)  # a slip costs a second here, the whole run later
+    device = resolve_device(recipe.predict.device)
+    library = Library.open(sources, ids)
+    plan = _plan(library, checkpoint, recipe)
+    task = PredictTask(
+        folder=output / SHARDS,
+        stamp=plan.stamp,
+        checkpoint=path,
+        digest=checkpoint.digest,
+        checks=recipe.checks,
+        settings=recipe.predict,
+    )
+    with RunLock(output), run_log(output, track) as told:
+        told.note(f"{len(library)} structures, {path.stem} on {device}")
+        if library.ignored:
+            told.note(f"{library.ignored} files beside them do not end in .cif and are left out")
+        replace_text(output / "recipe.yaml", recipe.to_yaml(_command(sources, ids, output)))
+        warm_up(checkpoint.graph)
+        counter = _Counter(told)
+        began = time.monotonic()
+        with hire(recipe.run) as executor:
+            store = run_stage(library, plan, task, executor, output, counter, targets=targets)
+        predicting = time.monotonic() - began
+        ranking = rank(store, recipe.rank)
+        result = Screening(
+            output=output,
+            store=store,
+            ranking=ranking,
+            shortlist=shortlist(ranking, recipe.rank),
+            counts={outcome.value: store.outcomes.get(outcome.value, 0) for outcome in Outcome},
+            codes=store.codes,
+            structures=len(store),
+            computed=counter.structures,
+            seconds=time.monotonic() - started,
+            predicting_seconds=predicting,
+            checkpoint=checkpoint,
+        )
+        _write(result, recipe, sources, ids)
+        return result
+
+
+def _plan(library: Library, checkpoint: Checkpoint, recipe: Recipe) -> Plan:
+    """Return the plan: structures, shards, and whatever may change a number beyond rounding."""
+    return Plan(
+        structures=len(library),
+        digest=library.digest,
+        shard_size=recipe.run.shard_size,
+        settings={
+            "screenkit": screenkit.__version__,
+            "model": recipe.model,
+            "checkpoint": checkpoint.digest,
+            "checks": recipe.checks.model_dump(mode="json"),
+        },
+    )
+
+
+class _Counter(Relay):
+    """Counts what this run did itself."""
+
+    def __init__(self, listener: Track) -> None:
+        super().__init__(listener)
+        self.structures = 0
+
+    def advance(self, structures: int, failed: int = 0) -> None:
+        self.structures += structures
+        super().advance(structures, failed)
+
+
+def _write(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path | None) -> None:
+    """Write the tables, the page and the summary."""
+    output, checkpoint = result.output, result.checkpoint
+    result.ranking.write_csv(output / "ranking.csv")
+    result.shortlist.write_csv(output / "shortlist.csv")
+    write_failures(result.store, output / "failures.csv")
+    summary = {
+        "structures": result.structures,
+        **result.counts,
+        "codes": dict(result.codes),
+        "seconds": round(result.seconds, 3),
+        "structures_per_second": _rounded(result.structures_per_second),
+        "computed": result.computed,
+        "model": recipe.model,
+        "checkpoint_sha256": checkpoint.digest,
+        "target": result.ranking.target,
+        "better": result.ranking.better,
+        "shortlist": len(result.shortlist),
+        "device": resolve_device(recipe.predict.device),
+        "sources": [str(source) for source in sources],
+        "library_sha256": json.loads((output / "plan.json").read_text())["digest"],
+        "versions": versions(),
+    }
+    replace_text(output / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    study = Study(
+        title=f"{', '.join(source.name for source in sources)}: {recipe.model}",
+        ranking=result.ranking,
+        shortlist=result.shortlist,
+        counts=result.counts,
+        codes=result.codes,
+        seconds=result.seconds,
+        structures_per_second=result.structures_per_second,
+        recipe=recipe.to_yaml(),
+        provenance={
+            "command": _command(sources, ids, output),
+            "checkpoint sha256": checkpoint.digest,
+            "library sha256": summary["library_sha256"],
+            "trained on": str(checkpoint.record.get("data", "")),
+            **versions(),
+        },
+        remarks=_remarks(result),
+    )
+    write_page(study, output / "report.html")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that numbers depend on."""
+    return {
+        "screenkit": screenkit.__version__,
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _remarks(result: Screening) -> list[str]:
+    """Return what a reader must know before believing the numbers."""
+    remarks = []
+    figures = result.checkpoint.record.get("test", {}).get(result.ranking.target)
+    if figures:
+        unit = figures.get("unit", "")
+        model, median = figures["model"], figures.get("median", {})
+        remarks.append(
+            f"On {model['n']} structures kept apart from its training, this model's "
+            f"{result.ranking.target} had a mean absolute error of {model['mae']:.3g} {unit} "
+            f"(the median of the training set: {median.get('mae', float('nan')):.3g}) and a "
+            f"Spearman rank correlation of {model['spearman']:.3f}."
+        )
+    ambiguous = result.ranking.values("frame_ambiguous_fraction")
+    share = float(np.mean(ambiguous > _OFTEN_AMBIGUOUS)) if len(ambiguous) else 0.0
+    if share > _MANY:
+        remarks.append(
+            f"In {share:.0%} of the ranked structures more than {_OFTEN_AMBIGUOUS:.0%} of the "
+            "atoms have nearest neighbours that tie, so that their local frame is arbitrary; "
+            "see the column frame_ambiguous_fraction."
+        )
+    return remarks
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 2) if np.isfinite(value) else None
+
+
+def _command(sources: Sequence[Path], ids: Path | None, output: Path) -> str:
+    """Return a command that does this run again from its own recipe."""
+    words = ["screenkit", "rank", *map(str, sources), "--recipe", str(output / "recipe.yaml")]
+    words += ["--ids", str(ids)] if ids else []
+    return shlex.join([*words, "-o", str(output)])

@@ -1,0 +1,140 @@
+"""One stage of a study: plan + task + executor -> merged store; finished shards are kept.
+
+Whatever stopped an earlier run, the same command does what is left: a shard exists, or it does not.
+A shard that is damaged is moved aside and done again. Structures in = rows out.
+
+Not covered: two runs at once (hold a `RunLock`), and what comes after the merge.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+from screenkit.crystal.document import Document
+from screenkit.crystal.library import Library
+from screenkit.errors import MismatchError, StorageError
+from screenkit.executors.executor import Executor, Task
+from screenkit.plan import Plan, Shard
+from screenkit.store.merge import MERGED, SHARDS, merge
+from screenkit.store.publish import publish, sweep
+from screenkit.store.shard_file import read_shard, shard_path
+from screenkit.store.store import Store
+from screenkit.track import Track
+
+_Work = Generator[tuple[Shard, list[Document]], None, None]
+
+PLAN = "plan.json"
+"""Name of the plan in the run's folder."""
+
+
+def run_stage(
+    library: Library,
+    plan: Plan,
+    task: Task,
+    executor: Executor,
+    folder: Path,
+    track: Track | None = None,
+    *,
+    targets: Sequence[Mapping[str, str]],
+    label: str = "Predicting",
+) -> Store:
+    """Do every shard of a plan that is not done yet, and merge them all.
+
+    Args:
+        library: the plan is made of it.
+        task: publishes each shard in `folder/shards`, with the plan's stamp.
+        executor: entered already.
+        folder: of the run; this process holds its `RunLock`.
+        track: told how far it is, earlier runs included.
+        targets: `name`, `unit` and `better` of each, for the merged file.
+
+    Returns:
+        The merged rows, one per structure, in library order.
+
+    Raises:
+        MismatchError: the folder belongs to another plan.
+        StorageError: the disk is full, or a file on it is damaged.
+        WorkersLostError: workers died and could not be replaced.
+    """
+    track = track or Track()
+    agree_on_plan(folder, plan)
+    sweep(folder)
+    sweep(folder / SHARDS)
+    todo = list(_missing(folder / SHARDS, plan, track))
+    done = plan.structures - sum(map(len, todo))
+    if not todo and (store := _merged(folder, plan, targets)):
+        return store
+    track.start(label, plan.structures, done)
+    try:
+        with closing(_pair(library, todo)) as work, closing(executor.run(task, work)) as reports:
+            for report in reports:
+                done += report.structures
+                track.advance(report.structures, report.structures - report.ok)
+        merge(folder, plan, library.names, targets)
+    except StorageError as error:
+        raise StorageError(
+            f"{error.message}; {done} of {plan.structures} results are safe",
+            hint=error.hint or "run the same command again",
+        ) from error
+    finally:
+        track.finish()
+    return Store.open(folder / MERGED)
+
+
+def agree_on_plan(folder: Path, plan: Plan) -> None:
+    """Write `plan.json`, or compare with the one that is there.
+
+    Raises:
+        MismatchError: the folder belongs to another plan.
+        StorageError: the one that is there is damaged, or none can be written.
+    """
+    path = folder / PLAN
+    if publish(path, plan.to_json().encode()):
+        return
+    try:
+        text = path.read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from None
+    changes = Plan.from_json(text).differences(plan)
+    if changes:
+        more = f"; and {len(changes) - 5} more" if len(changes) > 5 else ""
+        raise MismatchError(
+            f"{folder} holds another run: {'; '.join(changes[:5])}{more}",
+            hint="give another --output, or the same sources, model and recipe",
+        )
+
+
+def _missing(folder: Path, plan: Plan, track: Track) -> Iterator[Shard]:
+    """Yield the shards that are not on disk; each file that is there is read and checked."""
+    stamp = plan.stamp
+    for shard in plan.shards:
+        path = shard_path(folder, shard)
+        try:
+            read_shard(path, shard, stamp)
+        except FileNotFoundError:
+            yield shard
+        except StorageError as error:
+            aside = path.with_name(f".{path.name}.damaged")
+            with suppress(OSError):  # where it stays, the merge refuses it
+                os.replace(path, aside)
+            track.note(f"{error.message}; moved to {aside.name} and done again")
+            yield shard
+
+
+def _merged(folder: Path, plan: Plan, targets: Sequence[Mapping[str, Any]]) -> Store | None:
+    """Return the merged rows of an earlier run, where they are whole."""
+    try:
+        store = Store.open(folder / MERGED)
+    except StorageError:
+        return None
+    same = store.stamp == plan.stamp and list(store.targets) == [dict(t) for t in targets]
+    return store if same and len(store) == plan.structures else None
+
+
+def _pair(library: Library, shards: list[Shard]) -> _Work:
+    with closing(library.deliver((shard.start, shard.stop) for shard in shards)) as documents:
+        yield from zip(shards, documents, strict=True)

@@ -1,0 +1,148 @@
+"""Documents -> rows and graphs: the part of the way that every task shares.
+
+Whatever happens to one structure ends in its row; nothing that it does stops the others.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from screenkit.crystal.checks import CheckSettings, check
+from screenkit.crystal.cif import read_cif
+from screenkit.crystal.crystal import Crystal
+from screenkit.crystal.library import Document
+from screenkit.crystal.neighbors import find_neighbors
+from screenkit.errors import CrystalError, Outcome
+from screenkit.executors.executor import ShardReport
+from screenkit.graph.build import build_graph
+from screenkit.graph.graph import Graph, GraphSettings, stack
+from screenkit.plan import Shard
+from screenkit.store.row import Row
+from screenkit.store.shard_file import write_shard
+
+_log = logging.getLogger(__name__)
+
+
+def failed_row(name: str, code: str, message: str, outcome: Outcome = Outcome.FAILED) -> Row:
+    """Return the row of a structure of which nothing is known but why it stopped."""
+    nan = math.nan
+    return Row(name, outcome, code, message, "", 0, nan, nan, nan, nan, ())
+
+
+def featurize(
+    documents: Sequence[Document],
+    checks: CheckSettings,
+    graph: GraphSettings,
+    lost: Mapping[str, str],
+) -> Iterator[tuple[Row, Graph | None]]:
+    """Yield each document's row, and its graph where the outcome is `ok`.
+
+    Args:
+        lost: names that killed their worker, and how; they are not tried again.
+    """
+    for document in documents:
+        if document.name in lost:
+            yield failed_row(document.name, "worker_lost", lost[document.name]), None
+        else:
+            yield _featurize_one(document, checks, graph)
+
+
+def _featurize_one(
+    document: Document, checks: CheckSettings, settings: GraphSettings
+) -> tuple[Row, Graph | None]:
+    row = failed_row(document.name, "", "", Outcome.OK)
+    try:
+        crystal = read_cif(document.read(), document.name)
+        row = dataclasses.replace(
+            row,
+            warnings=" ".join(crystal.warnings),
+            n_atoms=len(crystal),
+            volume=crystal.volume,
+            density=crystal.density,
+        )
+        neighbors = find_neighbors(crystal, settings.k, settings.ties)
+        row = dataclasses.replace(row, minimum_distance=float(neighbors.distances.min()))
+        check(crystal, neighbors, checks)
+        graph = build_graph(crystal, neighbors, settings)
+    except CrystalError as error:
+        return (
+            dataclasses.replace(row, outcome=error.outcome, code=error.code, message=error.message),
+            None,
+        )
+    except MemoryError:
+        message = f"{document.place} needs more memory than this worker has"
+        return dataclasses.replace(
+            row, outcome=Outcome.FAILED, code="out_of_memory", message=message
+        ), None
+    except Exception as error:  # noqa: BLE001  our fault, but no reason to lose the other rows
+        _log.exception("unexpected error in %s", document.place)
+        message = f"a fault of screenkit, please report it with the file: {type(error).__name__}"
+        return dataclasses.replace(
+            row, outcome=Outcome.FAILED, code="internal_error", message=message
+        ), None
+    return dataclasses.replace(row, frame_ambiguous_fraction=graph.frame_ambiguous_fraction), graph
+
+
+def warm_up(settings: GraphSettings) -> None:
+    """Compile the kernels where this machine has not done so, before workers do it side by side.
+
+    Seconds the first time after an installation; then they are read from numba's cache.
+    """
+    crystal = Crystal(
+        name="warm-up",
+        numbers=np.array([11, 17], dtype=np.int16),
+        positions=np.array([[0.0, 0.0, 0.0], [2.0, 2.0, 2.0]]),
+        lattice=np.diag([4.0, 4.0, 4.0]),
+    )
+    build_graph(crystal, find_neighbors(crystal, settings.k, settings.ties), settings)
+
+
+def report(shard: Shard, rows: Sequence[Row], seconds: float) -> ShardReport:
+    """Return what became of a shard's structures, counted."""
+    outcomes = [row.outcome for row in rows]
+    codes, counts = np.unique([row.code for row in rows if row.code], return_counts=True)
+    return ShardReport(
+        shard=shard.index,
+        structures=len(rows),
+        ok=outcomes.count(Outcome.OK),
+        filtered=outcomes.count(Outcome.FILTERED),
+        failed=outcomes.count(Outcome.FAILED),
+        codes=dict(zip(codes.tolist(), counts.tolist(), strict=True)),
+        seconds=seconds,
+    )
+
+
+@dataclass(frozen=True)
+class FeaturizeTask:
+    """Read, check and build the graphs of one shard; keep rows and graphs in one file."""
+
+    folder: Path
+    """Where the shard files go."""
+    stamp: str
+    """Hash of the plan that the shard belongs to."""
+    checks: CheckSettings
+    graph: GraphSettings
+
+    def __call__(
+        self, shard: Shard, documents: Sequence[Document], lost: Mapping[str, str] = {}
+    ) -> ShardReport:
+        started = time.monotonic()
+        results = list(featurize(documents, self.checks, self.graph, lost))
+        rows = [row for row, _ in results]
+        graphs = [graph for _, graph in results if graph is not None]
+        arrays = stack(graphs) if graphs else {}
+        write_shard(self.folder, shard, rows, (), self.stamp, arrays)
+        return report(shard, rows, time.monotonic() - started)
+
+    def attempt(self, documents: Sequence[Document]) -> None:
+        """Do the same work and keep nothing; for finding out which document kills a worker."""
+        for _ in featurize(documents, self.checks, self.graph, {}):
+            pass

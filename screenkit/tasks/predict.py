@@ -1,0 +1,229 @@
+"""Predict the structures of one shard: read, build graphs, run the network, write the rows.
+
+A thread reads and builds graphs ahead while the network runs. Batches are made of neighbours in
+the library's order, so that a shard that is done again gives the same numbers to the last bit.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import queue
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from screenkit.crystal.checks import CheckSettings
+from screenkit.crystal.library import Document
+from screenkit.errors import MismatchError, Outcome, UsageError
+from screenkit.executors.executor import ShardReport
+from screenkit.graph.batch import collate, pack
+from screenkit.graph.graph import Graph
+from screenkit.models.checkpoint import Checkpoint
+from screenkit.models.contract import Model
+from screenkit.plan import Shard
+from screenkit.settings import Settings
+from screenkit.store.row import Row
+from screenkit.store.shard_file import write_shard
+from screenkit.tasks.featurize import featurize, report
+
+_BATCHES_AHEAD = 2
+_BATCH_ATOMS = {"cpu": 4096, "cuda": 65536}
+_Item = TypeVar("_Item")
+
+
+class PredictSettings(Settings):
+    """How to run the network."""
+
+    batch_atoms: int | None = Field(default=None, ge=1)
+    """Atoms per batch at most; a larger structure comes alone. Halved where memory runs out. When
+    not said, 4096 on a CPU, whose cache holds that much, and 65536 on CUDA."""
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """`auto` is CUDA where there is a device, else the CPU."""
+
+
+def resolve_device(device: str) -> str:
+    """Return `cpu` or a CUDA device from the setting.
+
+    Raises:
+        UsageError: a CUDA device is asked for and there is none.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device.startswith("cuda"):
+        count = torch.cuda.device_count()
+        wanted = int(device.partition(":")[2] or 0)
+        if wanted >= count:
+            raise UsageError(
+                f"--device {device}: torch {torch.__version__} sees {count} CUDA devices",
+                hint="use --device cpu, or install a CUDA build of torch",
+            )
+    return device
+
+
+@functools.lru_cache(maxsize=2)
+def load_network(path: Path, digest: str, device: str) -> tuple[Checkpoint, Model]:
+    """Return a checkpoint and its network on a device; read once in each process.
+
+    Raises:
+        MismatchError: the file is no longer the one that the run began with.
+    """
+    checkpoint = Checkpoint.load(path)
+    if checkpoint.digest != digest:
+        raise MismatchError(
+            f"{path} changed while the run was going on",
+            hint="put the old checkpoint back, or start anew with another --output",
+        )
+    return checkpoint, checkpoint.build().to(device)
+
+
+@dataclass(frozen=True)
+class PredictTask:
+    """Predict one shard and publish its rows."""
+
+    folder: Path
+    """Where the shard files go."""
+    stamp: str
+    """Hash of the plan that the shard belongs to."""
+    checkpoint: Path
+    digest: str
+    """sha256 of the checkpoint."""
+    checks: CheckSettings
+    settings: PredictSettings
+
+    def __call__(
+        self, shard: Shard, documents: Sequence[Document], lost: Mapping[str, str] = {}
+    ) -> ShardReport:
+        started = time.monotonic()
+        rows = self._rows(documents, lost)
+        checkpoint, _ = self._network()
+        targets = [target.name for target in checkpoint.targets]
+        write_shard(self.folder, shard, rows, targets, self.stamp)
+        return report(shard, rows, time.monotonic() - started)
+
+    def attempt(self, documents: Sequence[Document]) -> None:
+        """Do the same work and keep nothing; for finding out which document kills a worker."""
+        self._rows(documents, {})
+
+    def _network(self) -> tuple[Checkpoint, Model]:
+        return load_network(self.checkpoint, self.digest, resolve_device(self.settings.device))
+
+    def _batch_atoms(self) -> int:
+        on_cpu = resolve_device(self.settings.device) == "cpu"
+        return self.settings.batch_atoms or _BATCH_ATOMS["cpu" if on_cpu else "cuda"]
+
+    def _rows(self, documents: Sequence[Document], lost: Mapping[str, str]) -> list[Row]:
+        """Return one row per document, in their order."""
+        checkpoint, network = self._network()
+        rows: list[Row] = []
+        waiting: list[int] = []  # places in `rows` whose graphs are on their way to the network
+
+        def graphs() -> Iterator[Graph]:
+            for row, graph in featurize(documents, self.checks, checkpoint.graph, lost):
+                rows.append(row)
+                if graph is not None:
+                    waiting.append(len(rows) - 1)
+                    yield graph
+
+        done = 0
+        for batch in ahead(pack(graphs(), self._batch_atoms()), _BATCHES_AHEAD):
+            outputs = run_network(network, batch)
+            for graph, output in zip(batch, outputs, strict=True):
+                place = waiting[done]
+                done += 1
+                rows[place] = _finish(rows[place], graph, output, checkpoint)
+        blank = (float("nan"),) * len(checkpoint.targets)
+        return [row if row.values else dataclasses.replace(row, values=blank) for row in rows]
+
+
+def run_network(network: Model, graphs: Sequence[Graph]) -> list[np.ndarray | None]:
+    """Return (T,) float32 per graph: the network's outputs; None where memory does not allow it.
+
+    A batch that does not fit into memory is halved, again and again, until each structure has
+    been tried alone.
+    """
+    device = next(network.parameters()).device
+    try:
+        with torch.inference_mode():
+            return list(network(collate(graphs).to(device)).float().cpu().numpy())
+    except (torch.cuda.OutOfMemoryError, MemoryError):
+        pass
+    except RuntimeError as error:
+        # What torch raises when the CPU's allocator gives up; it has no class of its own.
+        if "allocate memory" not in str(error) and "not enough memory" not in str(error):
+            raise
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    if len(graphs) == 1:
+        return [None]
+    half = len(graphs) // 2
+    return run_network(network, graphs[:half]) + run_network(network, graphs[half:])
+
+
+def _finish(row: Row, graph: Graph, output: np.ndarray | None, checkpoint: Checkpoint) -> Row:
+    assert row.name == graph.name
+    if output is None:
+        return dataclasses.replace(
+            row,
+            outcome=Outcome.FAILED,
+            code="out_of_memory",
+            message=f"{len(graph)} atoms do not fit into the device's memory, even alone",
+        )
+    values = checkpoint.restore(output[None])[0]
+    if not np.isfinite(values).all():
+        return dataclasses.replace(
+            row,
+            outcome=Outcome.FAILED,
+            code="prediction_not_finite",
+            message="the network's output is not a finite number",
+        )
+    return dataclasses.replace(row, values=tuple(values.tolist()))
+
+
+def ahead(items: Iterable[_Item], depth: int) -> Iterator[_Item]:
+    """Yield the items, made by a thread of their own that is at most `depth` ahead.
+
+    An exception in the making is raised here, in its place.
+    """
+    made: queue.Queue[tuple[_Item | None, BaseException | None]] = queue.Queue(depth)
+    stopped = threading.Event()
+
+    def offer(item: _Item | None, error: BaseException | None) -> bool:
+        while not stopped.is_set():
+            try:
+                made.put((item, error), timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def make() -> None:
+        try:
+            for item in items:
+                if not offer(item, None):
+                    return
+            offer(None, StopIteration())
+        except BaseException as error:  # noqa: BLE001  raised again by the one who waits
+            offer(None, error)
+
+    thread = threading.Thread(target=make, name="screenkit-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = made.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            assert item is not None
+            yield item
+    finally:
+        stopped.set()
+        thread.join()

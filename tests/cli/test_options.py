@@ -1,0 +1,77 @@
+"""Options against the settings that they fill."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from typer.models import OptionInfo
+
+from screenkit.cli import options
+from screenkit.cli.evaluate import evaluate
+from screenkit.cli.rank import rank
+from screenkit.cli.train import train
+from screenkit.executors.executor import RunSettings
+from screenkit.learn.fit import FitSettings
+from screenkit.learn.labels import LabelSettings
+from screenkit.ranking.ranking import RankSettings
+from screenkit.recipe import Recipe
+from screenkit.tasks.predict import PredictSettings
+
+COMMANDS = [rank, train, evaluate]
+OPTIONS = {
+    name: get_args(value)[1]
+    for name, value in vars(options).items()
+    if get_args(value) and name != "Annotated"
+}
+
+
+@pytest.mark.parametrize(
+    ("option", "settings", "field"),
+    [
+        ("Model", Recipe, "model"),
+        ("Network", Recipe, "model"),
+        ("Device", PredictSettings, "device"),
+        ("Top", RankSettings, "top"),
+        ("Executor", RunSettings, "executor"),
+        ("ShardSize", RunSettings, "shard_size"),
+        ("NameColumn", LabelSettings, "name_column"),
+        ("Epochs", FitSettings, "epochs"),
+        ("Seed", FitSettings, "seed"),
+    ],
+)
+def test_the_help_tells_the_default_of_the_settings_class(option: str, settings: Any, field: str):
+    told = re.search(r"\[default: (.+)\]", OPTIONS[option].help)
+    assert told
+    assert told[1] == str(settings.model_fields[field].default)
+
+
+@pytest.mark.parametrize("option", ["BatchAtoms", "MaxFailures", "Target", "Workers"])
+def test_where_the_default_is_none_the_help_says_what_that_means(option: str):
+    assert "[default: " in OPTIONS[option].help
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_every_option_is_explained(name: str):
+    assert len(OPTIONS[name].help) > 10
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_keeps_no_default_of_its_own(command: Any):
+    for name, parameter in inspect.signature(command).parameters.items():
+        assert parameter.default in (None, False, inspect.Parameter.empty), name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_option_has_one_name_from_the_flag_to_the_field(command: Any):
+    hints = get_type_hints(command, include_extras=True)
+    for name, hint in hints.items():
+        information = get_args(hint)[1] if get_args(hint) else None
+        if not isinstance(information, OptionInfo):
+            continue
+        # Within Annotated, Typer takes the first flag for the default.
+        flags = [information.default, *(information.param_decls or ())]
+        singular = name.removesuffix("s") if name == "targets" else name
+        assert "--" + singular.replace("_", "-") in flags

@@ -1,0 +1,86 @@
+"""What stands on the screen at the end."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from screenkit.cli import show
+from screenkit.ranking.ranking import RankSettings, rank
+from tests.stores import HEAT, UPTAKE, make_store, ok
+
+
+def printed(what: object, width: int = 120) -> str:
+    screen = io.StringIO()
+    Console(file=screen, width=width).print(what)
+    return screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("source", "model", "output"),
+    [
+        ("hmof/", "knagcn", "hmof-knagcn"),
+        ("a/pormake.tar.xz", "knagcn", "pormake-knagcn"),
+        ("x.tgz", "m/best.safetensors", "x-best"),
+        ("lists/ids.txt", "knagcn", "ids-knagcn"),
+        ("MOF-5.cif.gz", "knagcn", "MOF-5-knagcn"),
+        ("v1.2", "knagcn", "v1.2-knagcn"),
+        (".zip", "knagcn", ".zip-knagcn"),
+        ("-odd", "knagcn", "odd-knagcn"),
+    ],
+)
+def test_a_run_is_named_after_source_and_model(source: str, model: str, output: str):
+    assert show.default_output([Path(source)], model) == Path(output)
+
+
+def test_the_working_folder_has_a_name_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "hmof").mkdir()
+    monkeypatch.chdir(tmp_path / "hmof")
+    assert show.default_output([Path(".")], "knagcn") == Path("hmof-knagcn")
+    assert show.default_output([Path("../hmof/..")], "knagcn") == Path(f"{tmp_path.name}-knagcn")
+
+
+def test_a_name_cannot_paint_the_screen():
+    assert show.plain("a\x1b[31mb\rc[red]d").plain == "a\\x1b[31mb\\rc[red]d"
+
+
+def test_a_heading_is_broken_after_underscores():
+    assert show.fold("co2_uptake_0.15bar_298K", 14) == "co2_uptake_\n0.15bar_298K"
+    assert show.fold("averyverylongword", 5) == "averyverylongword"
+
+
+def test_the_best_ten_stand_with_rank_name_value_and_unit(tmp_path: Path):
+    store = make_store(tmp_path, [ok(f"m{i}", float(i), -1.0) for i in range(12)])
+    ranking = rank(store, RankSettings())
+    shown = printed(show.best(ranking, len(ranking), 120))
+    assert "The best 10" in shown
+    assert "m11" in shown
+    assert "11.00" in shown
+    assert "mol/kg" in shown
+    assert "m1 " not in shown
+
+
+def test_on_a_narrow_screen_the_ranking_target_stays(tmp_path: Path):
+    ranking = rank(make_store(tmp_path, [ok("m", 1.0, -9.5)]), RankSettings(target=HEAT["name"]))
+    shown = printed(show.best(ranking, 1, 60), width=60)
+    assert "heat" in shown
+    assert UPTAKE["name"].split("_")[0] not in shown.replace(f"by {HEAT['name']}", "")
+
+
+def test_flags_are_shown_where_there_are_any(tmp_path: Path):
+    store = make_store(
+        tmp_path, [ok("m", 1.0, 0.0, warnings="symmetry_missing"), ok("n", 0.0, 0.0)]
+    )
+    ranking = rank(store, RankSettings())
+    assert "symmetry_missing" in printed(show.best(ranking, 2, 120))
+    assert "flags" not in printed(show.best(ranking.where('name == "n"'), 2, 120))
+
+
+def test_a_figure_that_is_not_known_is_a_dash():
+    entry = {"unit": "mol/kg", "model": {"n": 3, "mae": 0.5, "r2": None, "spearman": 0.9}}
+    shown = printed(show.scores({"uptake": entry}, "title"))
+    assert "0.5000" in shown
+    assert "–" in shown

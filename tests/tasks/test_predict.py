@@ -1,0 +1,180 @@
+"""Predicting a shard: batches do not change values, and memory that runs out costs one row."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from screenkit.crystal.document import Document
+from screenkit.crystal.library import Library
+from screenkit.errors import MismatchError, Outcome, UsageError
+from screenkit.plan import Shard
+from screenkit.store.shard_file import read_shard, shard_path
+from screenkit.tasks import predict
+from screenkit.tasks.predict import PredictSettings, PredictTask, ahead, resolve_device, run_network
+from tests.models.tiny import tiny_checkpoint, write_tiny
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "mofs"
+
+
+@pytest.fixture
+def documents() -> list[Document]:
+    library = Library.open(EXAMPLES)
+    (documents,) = library.deliver([(0, len(library))])
+    return documents
+
+
+def task(tmp_path, **settings) -> PredictTask:
+    from screenkit.crystal.checks import CheckSettings
+
+    path = write_tiny(tmp_path)
+    return PredictTask(
+        folder=tmp_path / "shards",
+        stamp="s" * 64,
+        checkpoint=path,
+        digest=predict.Checkpoint.load(path).digest,
+        checks=CheckSettings(),
+        settings=PredictSettings(device="cpu", **settings),
+    )
+
+
+def rows(tmp_path, documents, **settings):
+    shard = Shard(0, 0, len(documents))
+    work = task(tmp_path, **settings)
+    report = work(shard, documents)
+    found = read_shard(shard_path(tmp_path / "shards", shard), shard, "s" * 64).rows()
+    assert report.structures == len(documents) == report.ok + report.filtered + report.failed
+    return found
+
+
+def test_every_document_has_one_row_in_its_order(tmp_path, documents):
+    found = rows(tmp_path, documents)
+    assert [row.name for row in found] == [document.name for document in documents]
+    codes = {row.name: row.code for row in found if row.code}
+    assert codes == {
+        "COF-202": "overlap",
+        "HEMVIF_clean": "overlap",
+        "unfinished": "missing_coords",
+    }
+    for row in found:
+        assert np.isfinite(row.values).all() == (row.outcome is Outcome.OK)
+
+
+def test_the_size_of_a_batch_does_not_change_a_value(tmp_path, documents):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    small = rows(tmp_path / "a", documents, batch_atoms=1)
+    large = rows(tmp_path / "b", documents, batch_atoms=1_000_000)
+    np.testing.assert_allclose(
+        [row.values for row in small], [row.values for row in large], atol=1e-5, equal_nan=True
+    )
+
+
+def test_a_network_that_can_hold_one_structure_at_a_time_predicts_all(monkeypatch, documents):
+    graphs, network = graphs_and_network(documents)
+    whole = run_network(network, graphs)
+    limited = Limited(network, structures=1)
+    for a, b in zip(whole, run_network(limited, graphs), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert limited.calls > len(graphs)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.cuda.OutOfMemoryError("x"), MemoryError(), RuntimeError("DefaultCPUAllocator: can't "
+     "allocate memory: you tried to allocate 9 bytes")],
+)  # fmt: skip
+def test_a_structure_too_large_even_alone_is_a_row_and_the_others_have_values(documents, error):
+    graphs, network = graphs_and_network(documents)
+    largest = max(len(graph) for graph in graphs)
+    outputs = run_network(Limited(network, atoms=largest - 1, error=error), graphs)
+    for graph, output in zip(graphs, outputs, strict=True):
+        assert (output is None) == (len(graph) == largest)
+
+
+def test_other_runtime_errors_are_not_taken_for_a_lack_of_memory(documents):
+    graphs, network = graphs_and_network(documents)
+    with pytest.raises(RuntimeError, match="shapes"):
+        run_network(Limited(network, atoms=0, error=RuntimeError("shapes differ")), graphs)
+
+
+def test_a_checkpoint_that_changes_during_the_run_stops_it(tmp_path, documents):
+    work = task(tmp_path)
+    work.checkpoint.write_bytes(tiny_checkpoint(seed=1).to_bytes())
+    with pytest.raises(MismatchError, match="changed while"):
+        work(Shard(0, 0, len(documents)), documents)
+
+
+def test_names_that_killed_a_worker_are_rows_and_are_not_tried(tmp_path, documents):
+    shard = Shard(0, 0, len(documents))
+    task(tmp_path)(shard, documents, {"IRMOF-1": "signal 11"})
+    found = read_shard(shard_path(tmp_path / "shards", shard), shard, "s" * 64).rows()
+    row = next(row for row in found if row.name == "IRMOF-1")
+    assert (row.outcome, row.code, row.message) == (Outcome.FAILED, "worker_lost", "signal 11")
+
+
+def test_work_is_made_ahead_and_in_order():
+    assert list(ahead(iter(range(50)), depth=3)) == list(range(50))
+
+
+def test_an_error_in_the_making_is_raised_where_it_is_waited_for():
+    def items():
+        yield 1
+        raise ValueError("broken")
+
+    made = ahead(items(), depth=2)
+    assert next(made) == 1
+    with pytest.raises(ValueError, match="broken"):
+        next(made)
+
+
+def test_no_more_is_made_ahead_than_the_depth_allows():
+    made = []
+
+    def items():
+        for i in range(100):
+            made.append(i)
+            yield i
+
+    waiting = ahead(items(), depth=2)
+    next(waiting)
+    time.sleep(0.3)
+    assert len(made) <= 5
+    waiting.close()
+
+
+def test_a_cuda_device_that_is_not_there_is_an_error_of_usage(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(UsageError, match="sees 0 CUDA devices"):
+        resolve_device("cuda:0")
+    assert resolve_device("auto") == "cpu"
+
+
+def graphs_and_network(documents):
+    from screenkit.crystal.checks import CheckSettings
+    from screenkit.tasks.featurize import featurize
+
+    checkpoint = tiny_checkpoint()
+    pairs = featurize(documents[:8], CheckSettings(), checkpoint.graph, {})
+    return [graph for _, graph in pairs if graph is not None], checkpoint.build()
+
+
+class Limited(torch.nn.Module):
+    """A network on a device that holds so many structures, or so many atoms, and no more."""
+
+    def __init__(self, network, structures=10**9, atoms=10**9, error=None):
+        super().__init__()
+        self.network, self.structures, self.atoms = network, structures, atoms
+        self.error = error or torch.cuda.OutOfMemoryError("stub")
+        self.calls = 0
+
+    def forward(self, batch):
+        self.calls += 1
+        if len(batch) > self.structures or len(batch.species) > self.atoms:
+            raise self.error
+        return self.network(batch)

@@ -1,0 +1,347 @@
+"""The laws of `docs/journey.md` that a machine can hold: imports, doors, silence, banned calls."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "screenkit"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+JOURNEY = (ROOT / "docs" / "journey.md").read_text(encoding="utf-8")
+
+DOORS = {
+    "gemmi": ("crystal",),
+    "pymatgen": ("crystal/exchange.py",),
+    "h5py": ("store",),
+    "dask": ("executors/dask.py",),
+    "distributed": ("executors/dask.py",),
+    "safetensors": ("models/checkpoint.py",),
+    "yaml": ("recipe_yaml.py",),
+    "matplotlib": ("report",),
+    "typer": ("cli",),
+    "click": (),
+    "rich": ("cli",),
+}
+"""Which guest may enter where; a folder stands for all that is in it."""
+
+FIELD_WORDS = {"Field", "field_validator", "model_validator", "ValidationError"}
+"""What a settings class, or who reads one from a file, needs of pydantic beyond `Settings`."""
+
+SCIENCE = ("crystal", "graph", "models", "learn")
+NOT_SCIENCE = {"plan", "store", "executors", "tasks", "flows", "cli", "recipe", "ranking", "report"}
+
+BANNED_CALLS = {
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "pickle.load",
+    "pickle.loads",
+    "yaml.load",
+    "yaml.unsafe_load",
+    "yaml.full_load",
+    "torch.load",
+    "os.system",
+    "os.popen",
+    "marshal.loads",
+    "shelve.open",
+    "np.seterr",
+    "numpy.seterr",
+    "np.random.seed",
+    "numpy.random.seed",
+    "warnings.filterwarnings",
+    "warnings.simplefilter",
+}
+
+BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "config"}
+
+
+def where(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room(path: Path) -> str:
+    """Return the room of a module: the folder, or the file that stands at the top."""
+    return Path(where(path)).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield (module, line) of each import in a file, those inside functions included."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{where(path)}:{node.lineno}: write imports in full"
+            if node.module == "screenkit":
+                for alias in node.names:
+                    yield f"screenkit.{alias.name}", node.lineno
+            else:
+                yield str(node.module), node.lineno
+
+
+def floors() -> dict[str, int]:
+    """Return the floor of each room, from the table in the journey."""
+    block = re.search(r"## Floors\n\n((?: {4}.+\n)+)", JOURNEY)
+    assert block, "docs/journey.md has no table of floors"
+    return {
+        name: int(line.split()[0]) for line in block[1].splitlines() for name in line.split()[1:]
+    }
+
+
+def module_names() -> list[str]:
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in MODULES]
+    return sorted(name.removesuffix(".__init__") for name in names)
+
+
+def test_every_room_has_a_floor():
+    rooms = {room(path) for path in MODULES} - {"__init__", "__main__"}
+    assert rooms == set(floors())
+
+
+def test_imports_run_downhill():
+    floor = floors()
+    uphill = []
+    for path in MODULES:
+        here = room(path)
+        if here in ("__init__", "__main__"):
+            continue
+        for module, line in imported(path):
+            parts = module.split(".")
+            if parts[0] != "screenkit" or len(parts) < 2 or parts[1] in (here, "__version__"):
+                continue
+            if floor[parts[1]] >= floor[here]:
+                uphill.append(f"{where(path)}:{line} imports {module}")
+    assert not uphill
+
+
+def test_the_package_itself_imports_nothing():
+    assert list(imported(PACKAGE / "__init__.py")) == []
+
+
+def test_science_knows_no_store_no_plan_no_cluster_and_no_screen():
+    seen = [
+        f"{where(path)}:{line} imports {module}"
+        for path in MODULES
+        if room(path) in SCIENCE
+        for module, line in imported(path)
+        if module.startswith("screenkit.") and module.split(".")[1] in NOT_SCIENCE
+    ]
+    assert not seen
+
+
+def test_each_guest_has_one_door():
+    intruders = []
+    for path in MODULES:
+        for module, line in imported(path):
+            guest = module.split(".")[0]
+            doors = DOORS.get(guest)
+            if doors is not None and not any(
+                where(path) == door or where(path).startswith(f"{door}/") for door in doors
+            ):
+                intruders.append(f"{where(path)}:{line} lets {guest} in")
+    assert not intruders
+
+
+def test_the_journey_names_every_door():
+    text = " ".join(JOURNEY.split())
+    for guest in (
+        "gemmi",
+        "pymatgen",
+        "h5py",
+        "Dask",
+        "safetensors",
+        "YAML",
+        "matplotlib",
+        "Typer",
+    ):
+        assert re.search(rf"\b{guest}\b[^.]* by `", text), f"no door for {guest}"
+
+
+def test_pydantic_enters_by_settings():
+    intruders = []
+    for path in MODULES:
+        if where(path) in ("settings.py", "recipe.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import) and any(a.name == "pydantic" for a in node.names):
+                intruders.append(where(path))
+            if isinstance(node, ast.ImportFrom) and node.module == "pydantic":
+                words = {alias.name for alias in node.names} - FIELD_WORDS
+                intruders += [f"{where(path)}: {word}" for word in words]
+    assert not intruders
+
+
+def test_nothing_hides_from_the_type_checker_or_from_this_test():
+    assert not [where(path) for path in MODULES if "TYPE_CHECKING" in path.read_text("utf-8")]
+
+
+def test_no_banned_call():
+    found = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            if ast.unparse(node.func) in BANNED_CALLS:
+                found.append(f"{where(path)}:{node.lineno} calls {ast.unparse(node.func)}")
+            for keyword in node.keywords:
+                if keyword.arg == "shell" and ast.unparse(keyword.value) == "True":
+                    found.append(f"{where(path)}:{node.lineno} opens a shell")
+                if keyword.arg == "weights_only":
+                    found.append(f"{where(path)}:{node.lineno} loads weights by pickle")
+    assert not found
+
+
+def test_no_error_is_swallowed():
+    found = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ExceptHandler):
+                name = ast.unparse(node.type) if node.type else "everything"
+                silent = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
+                if silent and name in ("everything", "Exception", "BaseException"):
+                    found.append(f"{where(path)}:{node.lineno}")
+    assert not found
+
+
+def test_no_module_is_named_for_having_no_name():
+    assert not [where(path) for path in MODULES if path.stem in BANNED_NAMES]
+
+
+def test_every_module_says_what_it_does():
+    silent = [
+        where(path)
+        for path in MODULES
+        if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    ]
+    assert not silent
+
+
+def test_no_file_of_the_project_knows_the_machine_it_was_written_on():
+    paths = re.compile(r"(?<![\w.])/(?:work|home|Users|root)/\w")
+    places = ("screenkit", "tests", "recipes", "docs", "examples", "benchmarks", "slurm")
+    files = [
+        path
+        for place in places
+        for path in (ROOT / place).rglob("*")
+        if path.suffix in (".py", ".md", ".yaml", ".toml", ".txt", ".sh") and path.is_file()
+    ]
+    found = [
+        str(path.relative_to(ROOT))
+        for path in files
+        if path != Path(__file__) and paths.search(path.read_text(encoding="utf-8"))
+    ]
+    assert not found
+
+
+_WITNESS = """
+import json, os, pathlib, signal, sys, threading, warnings
+import numpy as np
+folder = pathlib.Path.cwd()
+def state():
+    return {
+        "filters": [str(f) for f in warnings.filters if "screenkit" in str(f)],
+        "environment": dict(os.environ),
+        "files": sorted(map(str, folder.rglob("*"))),
+        "seed": np.random.get_state()[1][:8].tolist(),
+        "errors": np.geterr(),
+        "umask": os.umask(0o22),
+        "interrupt": str(signal.getsignal(signal.SIGINT)),
+        "terminate": str(signal.getsignal(signal.SIGTERM)),
+        "threads": [t.name for t in threading.enumerate()],
+    }
+# Guests first: what they do to the process is not ours.
+for guest in json.loads(sys.argv[1]):
+    __import__(guest)
+before = state()
+filters = list(warnings.filters)
+for name in json.loads(sys.argv[2]):
+    __import__(name)
+after = state()
+after["environment"] = {k: v for k, v in after["environment"].items()}
+assert list(warnings.filters) == filters, "a warning filter was changed"
+changed = [key for key in before if before[key] != after[key]]
+assert not changed, {key: (before[key], after[key]) for key in changed}
+"""
+
+GUESTS = [
+    "torch", "numba", "h5py", "scipy.stats", "pydantic", "yaml", "gemmi", "rich.progress", "typer",
+    "safetensors.torch", "multiprocessing",
+]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_importing_does_nothing(tmp_path: Path):
+    lazy = {"dask": ["dask", "distributed"]}
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            _WITNESS,
+            json.dumps(GUESTS + lazy["dask"]),
+            json.dumps(module_names()),
+        ],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == done.stderr == ""
+
+
+_HELP = """
+import sys
+from screenkit.cli.app import run
+code = run(sys.argv[1:])
+woken = {name.split(".")[0] for name in sys.modules}
+heavy = {"torch", "numba", "dask", "distributed", "pymatgen", "h5py", "scipy", "matplotlib",
+         "numpy", "gemmi", "yaml", "safetensors"}  # not pydantic: Typer itself may wake it
+assert not woken & heavy, woken & heavy
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["rank", "--help"], ["train", "--help"], ["evaluate", "-h"], ["models", "--help"],
+     ["--version"]],
+)  # fmt: skip
+def test_help_wakes_nothing_heavy(arguments: list[str], tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-c", _HELP, *arguments],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "screenkit" in done.stdout
+
+
+def test_help_answers_at_once(tmp_path: Path):
+    # 0.5 s on a quiet core; twice that here, because a test machine is not quiet.
+    seconds = []
+    for _ in range(3):
+        started = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "screenkit", "--help"],
+            cwd=tmp_path,
+            env={"PYTHONPATH": str(ROOT), "PATH": ""},
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        seconds.append(time.monotonic() - started)
+    assert min(seconds) < 1.0, seconds
