@@ -106,7 +106,7 @@ def _first_radius(atoms_per_a3: float, k: int) -> float:
 
 
 def _divisions(heights: np.ndarray, radius: float, n: int) -> np.ndarray:
-    """(3,) int64. Search cells along each axis: about a radius wide, and not many more than atoms."""
+    """(3,) int64. Search cells along each axis, about a radius wide; few more than atoms."""
     divisions = np.maximum(1, np.floor(heights / radius))
     excess = float(np.prod(divisions)) / (4.0 * n + 27.0)
     if excess > 1.0:
@@ -170,12 +170,12 @@ def _nearest(fractional, lattice, heights, divisions, k, first_radius, gap):
                 radius * nb / heights[1],
                 radius * nc / heights[2],
             )
-            for ia in range(int(math.floor(fa - ra)), int(math.floor(fa + ra)) + 1):
+            for ia in range(math.floor(fa - ra), math.floor(fa + ra) + 1):
                 ma = ia // na
-                for ib in range(int(math.floor(fb - rb)), int(math.floor(fb + rb)) + 1):
+                for ib in range(math.floor(fb - rb), math.floor(fb + rb) + 1):
                     mb = ib // nb
                     row = ((ia - ma * na) * nb + (ib - mb * nb)) * nc
-                    for ic in range(int(math.floor(fc - rc)), int(math.floor(fc + rc)) + 1):
+                    for ic in range(math.floor(fc - rc), math.floor(fc + rc) + 1):
                         mc = ic // nc
                         cell = row + ic - mc * nc
                         if begin[cell] == begin[cell + 1]:

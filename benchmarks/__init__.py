@@ -1,0 +1,7 @@
+"""Structures per second and peak memory, beside a peer, as ratios in one run.
+
+    python -m benchmarks.graphs SOURCE      reading and graphs, against pymatgen
+    python -m benchmarks.rank SOURCE        the whole of `screenkit rank`, and its memory
+
+Outside the package and the wheel. Results are appended to `benchmarks/results/`.
+"""
