@@ -10,6 +10,7 @@
     ├── SourceError       66  nothing to read: no such folder, no CIF in it, names that clash
     ├── OutputError       73  the output folder cannot be made, or another run holds it
     ├── StorageError      74  the disk is full, or a file on it is damaged
+    │   └── NoSpaceError      the disk is full, or a quota is used up
     ├── WorkersLostError  75  workers died; run the same command again later
     └── RefusedError      77  refused for safety
     CrystalError              why ONE structure stops here: it becomes a row, never an exit
@@ -98,6 +99,10 @@ class OutputError(ScreenkitError):
 
 class StorageError(ScreenkitError):
     exit_code = 74
+
+
+class NoSpaceError(StorageError):
+    pass
 
 
 class WorkersLostError(ScreenkitError):

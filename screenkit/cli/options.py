@@ -39,10 +39,18 @@ class ExecutorName(StrEnum):
     DASK = "dask"
 
 
+def _path(text: str) -> Path:
+    """Return a path as it was given; whether it can be read or written, the flow finds out."""
+    if not text:
+        raise typer.BadParameter("an empty path; is a shell variable unset?")
+    return Path(text)
+
+
 Sources = Annotated[
     list[Path],
     typer.Argument(
         metavar="SOURCE...",
+        parser=_path,
         help="Folders, .tar/.tar.gz/.tar.xz/.zip archives, CIFs, or text files of paths.",
         show_default=False,
     ),
@@ -51,6 +59,7 @@ Source = Annotated[
     Path,
     typer.Argument(
         metavar="SOURCE",
+        parser=_path,
         help="A folder, an archive, a CIF, or a text file of paths.",
         show_default=False,
     ),
@@ -59,6 +68,7 @@ LabelTable = Annotated[
     Path,
     typer.Argument(
         metavar="LABELS.csv",
+        parser=_path,
         help="Table with a header line and one row per structure.",
         show_default=False,
     ),
@@ -68,6 +78,7 @@ Ids = Annotated[
     typer.Option(
         "--ids",
         metavar="FILE",
+        parser=_path,
         help="Take only the structures named in this file, one name a line.",
         rich_help_panel=INPUT,
     ),
@@ -77,6 +88,7 @@ Recipe = Annotated[
     typer.Option(
         "--recipe",
         metavar="FILE",
+        parser=_path,
         help="YAML with the settings of a study; options given here beat it.",
         rich_help_panel=INPUT,
     ),
@@ -189,6 +201,7 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="RUN",
+        parser=_path,
         help="Folder of the run. A run that was stopped goes on. \\[default: SOURCE-MODEL]",
         rich_help_panel=OUTPUT,
     ),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from screenkit.errors import OutputError, ScreenkitError
@@ -40,6 +41,18 @@ class _Written(Relay):
         super().note(text)
 
 
+class _File(logging.FileHandler):
+    """A full disk silences the log and not the run: whatever else finds no room says so itself."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def run_log(folder: Path, listener: Track | None) -> Iterator[Track]:
     """Append to `folder/run.log` until the end; yields a Track that writes and passes on.
@@ -48,9 +61,11 @@ def run_log(folder: Path, listener: Track | None) -> Iterator[Track]:
         OutputError: the file cannot be opened.
     """
     try:
-        handler = logging.FileHandler(folder / "run.log", encoding="utf-8", errors="replace")
+        handler = _File(folder / "run.log", encoding="utf-8", errors="replace")
     except OSError as error:
-        raise OutputError(f"cannot write {folder / 'run.log'}: {error.strerror}") from None
+        raise OutputError(
+            f"cannot write {folder / 'run.log'}: {error.strerror}", hint="give another --output"
+        ) from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     level, spread = _log.level, _log.propagate
     _log.addHandler(handler)

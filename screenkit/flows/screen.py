@@ -110,8 +110,8 @@ def screen(
         warm_up(checkpoint.graph)
         counter = _Counter(told)
         began = time.monotonic()
-        with hire(recipe.run) as executor:
-            store = run_stage(library, plan, task, executor, output, counter, targets=targets)
+        executor = hire(recipe.run)
+        store = run_stage(library, plan, task, executor, output, counter, targets=targets)
         predicting = time.monotonic() - began
         ranking = rank(store, recipe.rank)
         result = Screening(

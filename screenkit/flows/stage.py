@@ -17,7 +17,7 @@ from typing import Any
 from screenkit.crystal.document import Document
 from screenkit.crystal.library import Library
 from screenkit.errors import MismatchError, StorageError
-from screenkit.executors.executor import Executor, Task
+from screenkit.executors.executor import Executor, ShardReport, Task
 from screenkit.plan import Plan, Shard
 from screenkit.store.merge import MERGED, SHARDS, merge
 from screenkit.store.publish import publish, sweep
@@ -47,7 +47,7 @@ def run_stage(
     Args:
         library: the plan is made of it.
         task: publishes each shard in `folder/shards`, with the plan's stamp.
-        executor: entered already.
+        executor: not entered; its workers are started only where there is work.
         folder: of the run; this process holds its `RunLock`.
         track: told how far it is, earlier runs included.
         targets: `name`, `unit` and `better` of each, for the merged file.
@@ -70,7 +70,7 @@ def run_stage(
         return store
     track.start(label, plan.structures, done)
     try:
-        with closing(_pair(library, todo)) as work, closing(executor.run(task, work)) as reports:
+        with closing(_do(library, todo, task, executor)) as reports:
             for report in reports:
                 done += report.structures
                 track.advance(report.structures, report.structures - report.ok)
@@ -83,6 +83,20 @@ def run_stage(
     finally:
         track.finish()
     return Store.open(folder / MERGED)
+
+
+def _do(
+    library: Library, todo: list[Shard], task: Task, executor: Executor
+) -> Generator[ShardReport, None, None]:
+    """Yield a report of each shard, from workers that live no longer than they are needed."""
+    if not todo:
+        return
+    with (
+        executor,
+        closing(_pair(library, todo)) as work,
+        closing(executor.run(task, work)) as reports,
+    ):
+        yield from reports
 
 
 def agree_on_plan(folder: Path, plan: Plan) -> None:

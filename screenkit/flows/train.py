@@ -165,10 +165,10 @@ def _featurize(
     )
     folder.mkdir(exist_ok=True)
     task = FeaturizeTask(folder / SHARDS, plan.stamp, recipe.checks, graph)
-    with hire(recipe.run) as executor:
-        store = run_stage(
-            library, plan, task, executor, folder, track, targets=(), label="Building graphs"
-        )
+    executor = hire(recipe.run)
+    store = run_stage(
+        library, plan, task, executor, folder, track, targets=(), label="Building graphs"
+    )
     write_failures(store, output / "failures.csv")
     rows: list[Row] = []
     graphs: list[Graph] = []

@@ -12,6 +12,8 @@ Not covered: what to do where neighbours tie (`ambiguous` says for which atoms).
 
 from __future__ import annotations
 
+import math
+
 import numba
 import numpy as np
 
@@ -36,35 +38,41 @@ def local_frames(neighbors: Neighbors) -> tuple[np.ndarray, np.ndarray]:
 
 @numba.njit(cache=True, nogil=True)
 def _frames(vectors, tied):
+    # Scalars in the place of small arrays: numba compiles them in a tenth of the time.
     n, k = tied.shape
     frames = np.empty((n, 3, 3), np.float64)
     ambiguous = np.empty(n, np.bool_)
-    e2 = np.empty(3, np.float64)
-    e3 = np.empty(3, np.float64)
     for i in range(n):
-        e3[:] = vectors[i, 0]
-        e3 /= np.sqrt((e3 * e3).sum())
+        x, y, z = vectors[i, 0, 0], vectors[i, 0, 1], vectors[i, 0, 2]
+        length = math.sqrt(x * x + y * y + z * z)
+        x, y, z = x / length, y / length, z / length
         second = -1
+        u, v, w, square = 0.0, 0.0, 0.0, 0.0
         for m in range(1, k):
-            v = vectors[i, m]
-            along = v[0] * e3[0] + v[1] * e3[1] + v[2] * e3[2]
-            square = 0.0
-            for x in range(3):
-                e2[x] = v[x] - along * e3[x]
-                square += e2[x] * e2[x]
+            u, v, w = vectors[i, m, 0], vectors[i, m, 1], vectors[i, m, 2]
+            along = u * x + v * y + w * z
+            u, v, w = u - along * x, v - along * y, w - along * z
+            square = u * u + v * v + w * w
             if square > _COLLINEAR * _COLLINEAR * (along * along + square):
                 second = m
                 break
         if second < 0:  # all on one line: any direction across it serves
-            flattest = np.argmin(np.abs(e3))
-            e2[:] = -e3[flattest] * e3
-            e2[flattest] += 1.0
-            square = (e2 * e2).sum()
-        e2 /= np.sqrt(square)
-        frames[i, 0, 0] = e2[1] * e3[2] - e2[2] * e3[1]
-        frames[i, 0, 1] = e2[2] * e3[0] - e2[0] * e3[2]
-        frames[i, 0, 2] = e2[0] * e3[1] - e2[1] * e3[0]
-        frames[i, 1] = e2
-        frames[i, 2] = e3
+            a, b, c = abs(x), abs(y), abs(z)
+            if a <= b and a <= c:
+                u, v, w = 1.0 - x * x, -x * y, -x * z
+            elif b <= c:
+                u, v, w = -y * x, 1.0 - y * y, -y * z
+            else:
+                u, v, w = -z * x, -z * y, 1.0 - z * z
+            square = u * u + v * v + w * w
+        length = math.sqrt(square)
+        u, v, w = u / length, v / length, w / length
+        frames[i, 0, 0], frames[i, 0, 1], frames[i, 0, 2] = (
+            v * z - w * y,
+            w * x - u * z,
+            u * y - v * x,
+        )
+        frames[i, 1, 0], frames[i, 1, 1], frames[i, 1, 2] = u, v, w
+        frames[i, 2, 0], frames[i, 2, 1], frames[i, 2, 2] = x, y, z
         ambiguous[i] = tied[i, 0] or (second > 0 and tied[i, second])
     return frames, ambiguous

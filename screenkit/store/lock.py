@@ -22,8 +22,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from screenkit.errors import OutputError, StorageError
-from screenkit.store.publish import publish
+from screenkit.errors import NoSpaceError, OutputError, StorageError
+from screenkit.store.publish import publish, storage_error
 
 LOCK = "run.lock"
 """Name of the lock in the run's folder."""
@@ -68,11 +68,15 @@ class RunLock:
 
         Raises:
             OutputError: another run holds it, or the folder cannot be made or written.
+            NoSpaceError: the disk is full.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             guard = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
+            trouble = storage_error(self.folder, error)
+            if isinstance(trouble, NoSpaceError):
+                raise trouble from None
             raise self._no_folder(error.strerror or str(error)) from None
         try:
             _wait_for(guard)
@@ -101,6 +105,8 @@ class RunLock:
                 if publish(self._path, data):
                     self._mine = me
                     return
+            except NoSpaceError:
+                raise
             except StorageError as error:
                 raise self._no_folder(error.message) from None
             holder = self._read()

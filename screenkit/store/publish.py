@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from screenkit.errors import StorageError
+from screenkit.errors import NoSpaceError, StorageError
 
 _PART = re.compile(r"\..+\.(?P<host>[A-Za-z0-9_-]+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.part", re.DOTALL)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -80,11 +80,11 @@ def draft(path: Path) -> Iterator[Draft]:
     try:
         new = Draft(path)
     except OSError as error:
-        raise _storage_error(path, error) from error
+        raise storage_error(path, error) from error
     try:
         yield new
     except OSError as error:
-        raise _storage_error(path, error) from error
+        raise storage_error(path, error) from error
     finally:
         new.discard()
 
@@ -198,9 +198,10 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _storage_error(path: Path, error: OSError) -> StorageError:
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """Return what to tell the user of an OSError that stopped the writing of `path`."""
     if error.errno in _FULL:
-        return StorageError(
+        return NoSpaceError(
             f"no space writing {path}: {error.strerror}",
             hint="free space and run the same command again",
         )

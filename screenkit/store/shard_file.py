@@ -24,7 +24,7 @@ import numpy as np
 from screenkit.errors import Outcome, StorageError
 from screenkit.plan import Shard
 from screenkit.store.layout import COLUMNS, MESSAGE_LIMIT, PREDICTIONS, RESERVED, SCHEMA_VERSION
-from screenkit.store.publish import publish
+from screenkit.store.publish import publish, storage_error
 from screenkit.store.row import Row
 from screenkit.store.seal import SEAL_SIZE, open_sealed, seal
 
@@ -115,7 +115,7 @@ def write_shard(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"cannot make {folder}: {error.strerror}") from error
+        raise storage_error(folder, error) from error
     return publish(shard_path(folder, shard), _encode(shard, rows, targets, stamp, arrays))
 
 

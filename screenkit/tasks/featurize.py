@@ -17,7 +17,6 @@ import numpy as np
 
 from screenkit.crystal.checks import CheckSettings, check
 from screenkit.crystal.cif import read_cif
-from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.library import Document
 from screenkit.crystal.neighbors import find_neighbors
 from screenkit.errors import CrystalError, Outcome
@@ -29,6 +28,27 @@ from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
 
 _log = logging.getLogger(__name__)
+
+_WARM_UP = b"""data_warm_up
+_cell_length_a 4
+_cell_length_b 5
+_cell_length_c 6
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+loop_
+_symmetry_equiv_pos_as_xyz
+'x,y,z'
+'-x,-y,-z'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Zn1 Zn 0 0 0
+O1 O 0.3 0.3 0.3
+"""
 
 
 def failed_row(name: str, code: str, message: str, outcome: Outcome = Outcome.FAILED) -> Row:
@@ -96,13 +116,9 @@ def warm_up(settings: GraphSettings) -> None:
 
     Seconds the first time after an installation; then they are read from numba's cache.
     """
-    crystal = Crystal(
-        name="warm-up",
-        numbers=np.array([11, 17], dtype=np.int16),
-        positions=np.array([[0.0, 0.0, 0.0], [2.0, 2.0, 2.0]]),
-        lattice=np.diag([4.0, 4.0, 4.0]),
-    )
-    build_graph(crystal, find_neighbors(crystal, settings.k, settings.ties), settings)
+    document = Document("warm-up", "warm-up", data=_WARM_UP)
+    for row, _ in featurize([document], CheckSettings(), settings, {}):
+        assert row.outcome is Outcome.OK, row.message
 
 
 def report(shard: Shard, rows: Sequence[Row], seconds: float) -> ShardReport:

@@ -128,6 +128,7 @@ def test_a_library_without_one_good_structure_ends_with_three(
         (["--recipe", "none.yaml"], 65, "none.yaml"),
         (["--ids", "none.txt"], 66, "none.txt"),
         (["--modle", "x"], 2, "--modle"),
+        (["-o", ""], 2, "empty"),
         (["--batch-atoms", "many"], 2, "--batch-atoms"),
     ],
 )

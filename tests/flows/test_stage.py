@@ -61,8 +61,7 @@ def stage(library: Library, run: Path, model: str = "a", ear: Track | None = Non
     plan = make_plan(library, model)
     task = StandIn(run / SHARDS, plan.stamp, run.with_name("log"))
     run.mkdir(exist_ok=True)
-    with SerialExecutor() as executor:
-        return run_stage(library, plan, task, executor, run, ear, targets=TARGETS)
+    return run_stage(library, plan, task, SerialExecutor(), run, ear, targets=TARGETS)
 
 
 def shards_done(run: Path) -> list[int]:
@@ -192,8 +191,7 @@ def test_a_shard_that_another_run_finished_first_is_taken_as_it_is(library, tmp_
                 task(shard, documents)
                 yield task(shard, documents)
 
-    with Rude() as executor:
-        store = run_stage(library, plan, task, executor, run, targets=TARGETS)
+    store = run_stage(library, plan, task, Rude(), run, targets=TARGETS)
     assert store.names.tolist() == list(library.names)
 
 
@@ -205,8 +203,8 @@ def test_a_task_that_writes_nothing_is_found_out(library, tmp_path):
     plan = make_plan(library)
     (tmp_path / "run").mkdir()
     task = StandIn(tmp_path / "run" / SHARDS, plan.stamp)
-    with Lazy() as executor, pytest.raises(StorageError, match=r"000003\.h5 is missing"):
-        run_stage(library, plan, task, executor, tmp_path / "run", targets=TARGETS)
+    with pytest.raises(StorageError, match=r"000003\.h5 is missing"):
+        run_stage(library, plan, task, Lazy(), tmp_path / "run", targets=TARGETS)
 
 
 DRIVER = """
@@ -224,7 +222,8 @@ if __name__ == "__main__":
     library = Library.open(source)
     plan = make_plan(library)
     task = StandIn(run / SHARDS, plan.stamp, run.with_name("log"))
-    with RunLock(run), hire(RunSettings(executor=kind, workers=2)) as executor:
+    with RunLock(run):
+        executor = hire(RunSettings(executor=kind, workers=2))
         run_stage(library, plan, task, executor, run, targets=TARGETS)
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -12,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from screenkit.errors import OutputError
+from screenkit.errors import NoSpaceError, OutputError
 from screenkit.store.lock import LOCK, RunLock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from screenkit.errors import OutputError
+from screenkit.errors import NoSpaceError, OutputError
 from screenkit.store.lock import RunLock
 folder, begin, seconds = Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
 time.sleep(max(0, begin - time.time()))
@@ -130,3 +131,15 @@ def test_a_fork_does_not_give_the_lock_back(tmp_path):
             os._exit(0)
         os.waitpid(child, 0)
         assert (tmp_path / LOCK).exists()
+
+
+@pytest.mark.parametrize("call", ["mkdir", "write"])
+def test_a_full_disk_is_no_fault_of_the_folder(tmp_path, monkeypatch, call):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, call, full)
+    with pytest.raises(NoSpaceError) as caught, RunLock(tmp_path / "run"):
+        pass
+    assert caught.value.exit_code == 74
+    assert "free space" in caught.value.hint

@@ -155,6 +155,15 @@ def test_a_cuda_device_that_is_not_there_is_an_error_of_usage(monkeypatch):
     assert resolve_device("auto") == "cpu"
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+def test_a_gpu_predicts_what_the_cpu_predicts(documents):
+    graphs, network = graphs_and_network(documents)
+    on_cpu = run_network(network, graphs)
+    on_gpu = run_network(network.to("cuda"), graphs)
+    np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-4)
+
+
 def graphs_and_network(documents):
     from screenkit.crystal.checks import CheckSettings
     from screenkit.tasks.featurize import featurize
