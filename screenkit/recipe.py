@@ -179,6 +179,8 @@ def _wanted(problem: Mapping[str, Any]) -> str:
     message = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     if problem["type"] == "missing":
         return "is missing"
+    if problem["type"] == "model_type":
+        message = "should be a section"
     if isinstance(problem["input"], Mapping):
         return message
     return f"{message}, found {shown(problem['input'])}"

@@ -97,17 +97,22 @@ def _checked(events: Iterator[Any], place: str) -> Iterator[Any]:
         elif isinstance(event, yaml.NodeEvent):
             if event.anchor is not None:
                 found = f"an anchor, &{event.anchor}"
-            elif event.tag is not None:
-                found = f"a tag, {event.tag}"
+            elif (tag := getattr(event, "tag", None)) is not None:
+                found = f"a tag, {tag}"
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             found = found or (f"nesting deeper than {_MAX_DEPTH}" if depth > _MAX_DEPTH else "")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if found:
-            line = event.start_mark.line + 1
+            line = _line(event)
             raise RecipeError(f"{place}, line {line}: {found}: not allowed in a recipe")
         yield event
+
+
+def _line(event: Any) -> int:
+    """Return the line of an event, the first being 1; the parser knows it of every event."""
+    return event.start_mark.line + 1
 
 
 def _document(events: Iterator[Any], place: str, lines: dict[Key, int]) -> dict[str, Any]:
@@ -116,7 +121,7 @@ def _document(events: Iterator[Any], place: str, lines: dict[Key, int]) -> dict[
     line = 1
     for event in events:
         if isinstance(event, yaml.NodeEvent):
-            line = event.start_mark.line + 1
+            line = _line(event)
             value = _node(event, events, (), place, lines)
     if value is None:
         return {}
@@ -135,7 +140,7 @@ def _node(
     lines: dict[Key, int],
 ) -> Any:
     """Return the value that begins with this event."""
-    lines.setdefault(key, event.start_mark.line + 1)
+    lines.setdefault(key, _line(event))
     if isinstance(event, yaml.ScalarEvent):
         return event.value if event.style else _plain(event.value)
     if isinstance(event, yaml.SequenceStartEvent):
@@ -145,7 +150,7 @@ def _node(
         return items
     mapping: dict[str, Any] = {}
     while not isinstance(name := next(events), yaml.MappingEndEvent):
-        line = name.start_mark.line + 1
+        line = _line(name)
         if not isinstance(name, yaml.ScalarEvent):
             raise RecipeError(f"{place}, line {line}: a key must be a word")
         inner = (*key, name.value)

@@ -36,10 +36,10 @@ def test_sections_fill_their_settings():
         ("predict:\n  batch_atoms: 0\n", "line 2", "found 0"),
         ("predict:\n  batch_atoms: true\n", "line 2", "cannot be true"),
         ("predict:\n  batch_atoms: 1.5\n", "line 2", "found 1.5"),
-        ("predict: 5\n", "line 1", "predict"),
+        ("predict: 5\n", "line 1", "predict: should be a section, found 5"),
         ("model: no\nrank:\n  better: up\n", "line 3", "rank.better"),
         ("model: 5\n", "line 1", "found 5"),
-        ("rank:\n  top: 0%\n", "line 2", "--top wants"),
+        ("rank:\n  top: 0%\n", "line 2", "rank.top: should be a number above 0"),
         ("labels:\n  targets:\n    - nam: x\n", "line 3", "did you mean name?"),
         ("labels:\n  targets:\n    - unit: x\n", "line 3", "is missing"),
         ("run:\n  executor: slurm\n", "line 2", '"slurm"'),
@@ -77,7 +77,7 @@ def test_targets_of_the_command_line_know_their_unit_and_direction():
     [
         ({"batch_atoms": 0}, "--batch-atoms: "),
         ({"device": "gpu"}, "--device: "),
-        ({"top": "none"}, "--top"),
+        ({"top": "none"}, "--top: should be a number above 0"),
         ({"targets": ["a b"]}, "--target a b: "),
         ({"targets": ["x:up"]}, "--target x:up: "),
     ],
@@ -86,6 +86,7 @@ def test_an_option_out_of_range_is_named(options: dict, words: str):
     with pytest.raises(UsageError) as caught:
         Recipe().override(**options)
     assert caught.value.message.startswith(words)
+    assert caught.value.message.count("found") == 1
 
 
 def test_an_option_without_a_section_is_our_fault_and_not_lost():

@@ -11,6 +11,7 @@ import shlex
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ _BUG = 70
 _STOPPED = 85
 _INTERRUPTED = 128 + signal.SIGINT
 _BROKEN_PIPE = 128 + 13  # SIGPIPE, which Windows does not name
+_TOGETHER = 0.2  # seconds
 _RESUMABLE = ("rank", "train", "evaluate")
 # ClickException: click's, or in newer versions Typer's own copy of it.
 _COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
@@ -159,12 +161,22 @@ def _forget_stdout() -> None:
 
 @contextmanager
 def _signals() -> Iterator[None]:
-    """Turn the first SIGINT or SIGTERM into an exception; the second one ends the process."""
+    """Turn the first SIGINT or SIGTERM into an exception; the second one ends the process.
+
+    Two that come together are one: `timeout` and batch systems signal a process and its group.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
+    stopping = False
+
     def stop(number: int, frame: Any) -> None:
+        nonlocal stopping
+        if stopping:  # while the first call sleeps
+            return
+        stopping = True
+        time.sleep(_TOGETHER)
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, signal.SIG_DFL)
         raise _Terminated if number == signal.SIGTERM else KeyboardInterrupt

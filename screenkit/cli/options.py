@@ -49,7 +49,7 @@ def _path(text: str) -> Path:
 Sources = Annotated[
     list[Path],
     typer.Argument(
-        metavar="SOURCE...",
+        metavar="SOURCE",
         parser=_path,
         help="Folders, .tar/.tar.gz/.tar.xz/.zip archives, CIFs, or text files of paths.",
         show_default=False,

@@ -31,8 +31,9 @@ def rank(
 ) -> None:
     """Predict every structure under SOURCE and print the best.
 
-    Safe to repeat: a run that was stopped goes on, and one that is complete is only ranked again,
-    in seconds, so that --target, --where and --top may be tried at will.
+    Safe to repeat: a run that was stopped goes on, and one that is complete
+    is only ranked again, so that --target, --where and --top may be tried at
+    will.
 
     Example: screenkit rank hmof/ --model knagcn --where "n_atoms < 500"
     """

@@ -142,9 +142,10 @@ def training(result: Any, sources: Sequence[Path]) -> None:
     console.print(
         plain(
             f"{parts}; split by {metrics['split_by']}; best of {metrics['epochs']} "
-            f"epochs: {metrics['best_epoch']}; {duration(result.seconds)}\n"
+            f"epochs: {metrics['best_epoch']}; {duration(result.seconds)}"
         )
     )
+    console.print()
     files(console, result.output)
     model = str(result.output / "checkpoint.safetensors")
     _next(console, ["screenkit", "rank", *_paths(sources[:1]), "--model", model])
@@ -176,14 +177,16 @@ def shelf(checkpoints: Mapping[str, Any]) -> None:
         tested = record.get("test")
         title = f"{name}, on structures kept apart in training"
         if isinstance(tested, Mapping):
-            console.print(scores(tested, title))
+            in_order = {target.name: tested[target.name] for target in checkpoint.targets}
+            console.print(scores(in_order, title))
         else:
             console.print(plain(title), style="bold")
             console.print(plain(", ".join(target.name for target in checkpoint.targets)))
         for key in ("data", "licence", "split_by"):
             if record.get(key):
                 console.print(plain(f"  {key.replace('_', ' ')}: {record[key]}"), soft_wrap=True)
-        console.print(plain(f"  sha256: {checkpoint.digest}\n"), soft_wrap=True)
+        console.print(plain(f"  sha256: {checkpoint.digest}"), soft_wrap=True)
+        console.print()
 
 
 def scores(targets: Mapping[str, Any], title: str) -> Table:

@@ -30,7 +30,7 @@ def train(
 
     Safe to repeat: training goes on from the last finished epoch.
 
-    Example: screenkit train labels.csv core2019.tar.xz --target co2_uptake --group-column group
+    Example: screenkit train labels.csv core2019.tar.xz --target co2_uptake
     """
     from screenkit.cli import show
     from screenkit.cli.progress import track as tracking

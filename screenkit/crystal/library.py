@@ -38,6 +38,8 @@ from screenkit.errors import SourceError
 __all__ = ["Document", "Library"]
 
 _LIST_LIMIT = 256 * 2**20  # bytes of a text file of paths
+_SOURCE = f"SOURCE is a folder, a CIF, a text file of paths, or an archive ({' '.join(SUFFIXES)})"
+_IDS = "--ids is a text or CSV file with a name in the first column of each line"
 _HEADER_WORDS = {"name", "names", "id", "ids", "mof", "file", "filename", "cif", "structure"}
 
 
@@ -88,15 +90,15 @@ class Library:
         if isinstance(sources, (str, Path)):
             sources = [sources]
         parts: list[Source] = [_open_source(os.fspath(source)) for source in sources]
+        if not any(part.names for part in parts):
+            raise SourceError(
+                f"no CIF in {', '.join(escape(os.fspath(source)) for source in sources)}",
+                hint=f"other files there: {sum(part.ignored for part in parts)}; "
+                "structures end in .cif or .cif.gz",
+            )
         if ids is not None:
             parts = _keep(parts, ids)
         names = tuple(parts[0].names) if len(parts) == 1 else tuple(_chain(parts))
-        if not names:
-            raise SourceError(
-                f"no CIF in {', '.join(escape(os.fspath(source)) for source in sources)}",
-                hint=f"{sum(part.ignored for part in parts)} other files were found; "
-                "structures end in .cif or .cif.gz",
-            )
         _refuse_twins(parts, names)
         return cls(tuple(parts), names, _digest(parts))
 
@@ -196,12 +198,9 @@ def _as_root(folder: str) -> str:
     return folder if folder.endswith("/") else f"{folder}/"
 
 
-def _cannot_read(path: str, error: Exception) -> SourceError:
+def _cannot_read(path: str, error: Exception, hint: str = _SOURCE) -> SourceError:
     reason = error.strerror if isinstance(error, OSError) else str(error)
-    return SourceError(
-        f"cannot read {escape(path)}: {reason}",
-        hint="SOURCE is a folder, an archive, a text file of paths, or a CIF",
-    )
+    return SourceError(f"cannot read {escape(path)}: {reason}", hint=hint)
 
 
 def _open_folder(path: str) -> _Files:
@@ -254,54 +253,56 @@ def _scan(root: str) -> Iterator[tuple[str, str, bool]]:
 
 
 def _open_list(path: str) -> _Files:
-    lines = [line for line in _lines(path) if not line.startswith("#")]
+    lines = [line for line in _lines(path, _SOURCE) if not line.startswith("#")]
     folder = _as_root(os.path.dirname(os.path.abspath(path)))
     paths = [os.path.abspath(os.path.join(folder, line)) for line in lines]
     if paths and not any(map(os.path.lexists, paths[:100])):
         raise SourceError(
-            f"{escape(path)} is no list of paths: nothing is at {escape(paths[0])}",
-            hint="SOURCE is a folder, an archive, a text file of paths, or a CIF",
+            f"{escape(path)} is no list of paths: nothing is at the first of its lines",
+            hint=f"a path in a list counts from the list's own folder, {escape(folder)}",
         )
     roots = [folder if path.startswith(folder) else "/" for path in paths]
     both = [document_name(p.removeprefix(root)) for p, root in zip(paths, roots, strict=True)]
     return _Files(roots, [name for name, _ in both], [suffix for _, suffix in both])
 
 
-def _lines(path: str) -> list[str]:
+def _lines(path: str, hint: str) -> list[str]:
     """Return the lines of a text file that are not empty."""
     try:
         with open(path, "rb") as file:
             data = file.read(_LIST_LIMIT + 1)
     except OSError as error:
-        raise _cannot_read(path, error) from None
+        raise _cannot_read(path, error, hint) from None
     if b"\0" in data or len(data) > _LIST_LIMIT:
         raise SourceError(
-            f"{escape(path)} is neither text nor an archive that screenkit reads",
-            hint=f"archives end in {' '.join(SUFFIXES)}; a list of paths is UTF-8 text",
+            f"{escape(path)} is neither text nor an archive that screenkit reads", hint=hint
         )
     text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     return [stripped for line in text.split("\n") if (stripped := line.strip())]
 
 
 def _keep(parts: list[Source], ids: Path) -> list[Source]:
-    rows = csv.reader(_lines(os.fspath(ids)))
+    rows = csv.reader(_lines(os.fspath(ids), _IDS))
     try:
         cells = [(row[0].strip(), len(row)) for row in rows if row and row[0].strip()]
     except csv.Error as error:
-        raise SourceError(f"cannot read {ids}: {error}") from None
+        raise SourceError(f"cannot read {ids}: {error}", hint=_IDS) from None
     known = set(_chain(parts))
     wanted = {name if name in known else document_name(name)[0] for name, _ in cells}
     if cells:
         first, columns = cells[0]
         if first not in known and (columns > 1 or first.lower() in _HEADER_WORDS):
             wanted -= {first, document_name(first)[0]} - known
+    if not wanted:
+        raise SourceError(f"{ids} names no structure", hint=_IDS)
     unknown = sorted(wanted - known)
     if unknown:
-        near = difflib.get_close_matches(unknown[0], list(known)[:10_000], n=1)
+        near = difflib.get_close_matches(unknown[0][:200], list(known)[:10_000], n=1)
+        shown = ", ".join(name if len(name) <= 60 else name[:57] + "..." for name in unknown[:3])
         more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
         raise SourceError(
-            f"{ids} names structures that are not in the library: {', '.join(unknown[:3])}{more}",
-            hint=f"did you mean {near[0]}?" if near else "a name looks like {}".format(*known),
+            f"{ids} names structures that are not in the library: {shown}{more}",
+            hint=f"did you mean {near[0]}?" if near else f"a name looks like {min(known)}",
         )
     return [part.keep([i for i, n in enumerate(part.names) if n in wanted]) for part in parts]
 

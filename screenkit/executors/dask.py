@@ -35,6 +35,8 @@ from screenkit.executors.culprits import find_culprits
 from screenkit.executors.executor import ShardReport, Task, Work
 from screenkit.plan import Shard
 
+_log = logging.getLogger(__name__)
+
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,  # deaths after the first; then we look ourselves
     "distributed.worker.memory.target": False,  # nothing worth a spill stays on a worker
@@ -103,7 +105,11 @@ class DaskExecutor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        try:
+            self._stack.close()
+        except (TimeoutError, CommClosedError):
+            # The work is done and on disk; the workers are daemons and end with this process.
+            _log.warning("the workers were slow to leave")
 
     def run(self, task: Task, work: Work) -> Generator[ShardReport, None, None]:
         """Yield one report per shard, as they are done.

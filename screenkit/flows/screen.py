@@ -85,6 +85,7 @@ def screen(
             the same call goes on when that is mended.
     """
     started = time.monotonic()
+    RunLock(output).refuse()  # listing the sources may take a while
     path = find_checkpoint(recipe.model).resolve()
     checkpoint = Checkpoint.load(path)
     targets = [
@@ -105,7 +106,7 @@ def screen(
     with RunLock(output), run_log(output, track) as told:
         told.note(f"{len(library)} structures, {path.stem} on {device}")
         if library.ignored:
-            told.note(f"{library.ignored} files beside them do not end in .cif and are left out")
+            told.note(f"files left out, as they do not end in .cif: {library.ignored}")
         replace_text(output / "recipe.yaml", recipe.to_yaml(_command(sources, ids, output)))
         warm_up(checkpoint.graph)
         counter = _Counter(told)

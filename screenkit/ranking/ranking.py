@@ -61,10 +61,7 @@ class RankSettings(Settings):
     @field_validator("top")
     @classmethod
     def _readable(cls, value: str) -> str:
-        try:
-            _read_top(value)
-        except UsageError as error:
-            raise ValueError(error.message) from None
+        _read_top(value)
         return value
 
     def choose(self, targets: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -120,7 +117,10 @@ class Ranking:
         Raises:
             UsageError: `text` is neither a number above 0 nor a share above 0% up to 100%.
         """
-        count = _read_top(text)
+        try:
+            count = _read_top(text)
+        except ValueError as error:
+            raise UsageError(f"--top: {error}, found {text[:40]!r}") from None
         if isinstance(count, Fraction):
             count = math.ceil(count * len(self))
         return self._keep(slice(0, count), f"top {text}")
@@ -281,14 +281,13 @@ class _Texts:
 
 
 def _read_top(text: str) -> int | Fraction:
-    """Return a number of structures, or a share of them."""
+    """Return a number of structures, or a share of them; ValueError where it is neither."""
     match = _TOP.fullmatch(text.strip())
     if match and match["number"] and int(match["number"]) > 0:
         return int(match["number"])
     if match and match["share"] and 0 < Fraction(match["share"]) <= 100:
         # Not a float: 10% of 30 would be 3.0000000000000004, and rounded up to 4.
         return Fraction(match["share"]) / 100
-    raise UsageError(
-        f"--top wants a number above 0, or a share above 0% up to 100%, found {text[:40]!r}",
-        hint="such as --top 100 or --top 5%",
+    raise ValueError(
+        "should be a number above 0, or a share above 0% up to 100%, such as 100 or 5%"
     )

@@ -63,6 +63,16 @@ class RunLock:
         self._path = folder / LOCK
         self._mine: _Holder | None = None
 
+    def refuse(self) -> None:
+        """Look, before any work, whether a live run holds the folder; make and take nothing.
+
+        Raises:
+            OutputError: one does.
+        """
+        holder = self._read()
+        if holder is not None and not holder.is_dead():
+            raise self._held(holder)
+
     def __enter__(self) -> Self:
         """Take the lock.
 

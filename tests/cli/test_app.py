@@ -120,6 +120,7 @@ def test_a_signal_stops_the_program_cleanly_and_the_same_command_goes_on(
     while not list(output.glob("*/*.h5")) and time.monotonic() < patience:
         time.sleep(0.02)
     process.send_signal(number)
+    process.send_signal(number)  # as `timeout` does: to the process, and to its group
     _, error = process.communicate(timeout=60)
     assert process.returncode == code, error
     assert "goes on from there" in error

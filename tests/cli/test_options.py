@@ -7,11 +7,9 @@ import re
 from typing import Any, get_args, get_type_hints
 
 import pytest
-import typer
 from typer.models import OptionInfo
 
 from screenkit.cli import options
-from screenkit.cli.app import app
 from screenkit.cli.evaluate import evaluate
 from screenkit.cli.rank import rank
 from screenkit.cli.train import train
@@ -77,10 +75,3 @@ def test_an_option_has_one_name_from_the_flag_to_the_field(command: Any):
         flags = [information.default, *(information.param_decls or ())]
         singular = name.removesuffix("s") if name == "targets" else name
         assert "--" + singular.replace("_", "-") in flags
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_what_cannot_be_read_is_for_the_flow_to_say_and_no_slip_of_the_command_line(command):
-    """click would look first, and end with 2 where the table of exit codes has another."""
-    parameters = typer.main.get_command(app).commands[command.__name__].params
-    assert not [p.name for p in parameters if getattr(p.type, "readable", False)]

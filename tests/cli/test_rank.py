@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -156,6 +157,15 @@ def test_an_empty_folder_is_no_library(
     (tmp_path / "empty").mkdir()
     assert run(arguments(tmp_path / "empty", model, tmp_path / "run")) == 66
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_a_source_that_may_not_be_read_is_no_slip_of_the_command_line(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "empty").mkdir()
+    # What click asks before a command begins; it would end with 2.
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    assert run(arguments(tmp_path / "empty", model, tmp_path / "run")) == 66
 
 
 def test_an_output_below_a_file_is_refused(

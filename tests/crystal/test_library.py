@@ -215,7 +215,34 @@ def test_an_unknown_id_is_named(tmp_path):
     assert "did you mean a/x" in caught.value.hint or "a/y" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "names no structure"),
+        ("# \n", "not in the library"),
+        ("name\n", "names no structure"),
+        ("x" * 100_000, "xxx..."),
+        ("b\0", "neither text"),
+    ],
+)
+def test_an_ids_file_that_names_nothing_is_said_to_be_it_and_not_the_source(tmp_path, text, words):
+    folder = make_folder(tmp_path / "f")
+    (tmp_path / "ids.txt").write_text(text)
+    with pytest.raises(SourceError, match=words) as caught:
+        Library.open(folder, ids=tmp_path / "ids.txt")
+    assert len(caught.value.message) < 500
+    assert "SOURCE" not in caught.value.hint
+
+
 # What cannot be a library
+
+
+def test_a_file_given_as_a_source_by_mistake_is_not_read_aloud(tmp_path):
+    (tmp_path / "list.txt").write_text("secret:x:0\n")
+    with pytest.raises(SourceError) as caught:
+        Library.open(tmp_path / "list.txt")
+    assert "secret" not in f"{caught.value.message} {caught.value.hint}"
+    assert str(tmp_path) in caught.value.hint
 
 
 def test_two_structures_of_one_name_are_refused_with_both_places(tmp_path):
@@ -225,12 +252,13 @@ def test_two_structures_of_one_name_are_refused_with_both_places(tmp_path):
     assert f"{tmp_path}/x.cif and {tmp_path}/x.cif.gz" in caught.value.message
 
 
+@pytest.mark.parametrize("ids", [None, Path(__file__)])
 @pytest.mark.parametrize("files", [{}, {"readme.txt": b"no"}])
-def test_a_library_without_a_structure_is_refused(tmp_path, files):
+def test_a_library_without_a_structure_is_refused(tmp_path, files, ids):
     make_folder(tmp_path / "f", files)
     (tmp_path / "f").mkdir(exist_ok=True)
     with pytest.raises(SourceError, match="no CIF") as caught:
-        Library.open(tmp_path / "f")
+        Library.open(tmp_path / "f", ids)
     assert caught.value.exit_code == 66
 
 

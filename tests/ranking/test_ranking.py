@@ -88,7 +88,7 @@ def test_a_share_of_a_whole_number_is_not_rounded_up_by_arithmetic(tmp_path: Pat
 
 @pytest.mark.parametrize("text", ["0", "-1", "0%", "101%", "ten", "", "5.5", "1e3", "%"])
 def test_a_top_that_makes_no_sense_is_refused(text: str):
-    with pytest.raises(ValidationError, match="--top wants"):
+    with pytest.raises(ValidationError, match="should be a number above 0"):
         RankSettings(top=text)
 
 

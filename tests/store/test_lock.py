@@ -19,7 +19,7 @@ from screenkit.store.lock import LOCK, RunLock
 HOLD = """
 import sys, time
 from pathlib import Path
-from screenkit.errors import NoSpaceError, OutputError
+from screenkit.errors import OutputError
 from screenkit.store.lock import RunLock
 folder, begin, seconds = Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
 time.sleep(max(0, begin - time.time()))
@@ -42,6 +42,8 @@ def hold(folder: Path, begin: float = 0, seconds: float = 60) -> subprocess.Pope
 
 
 def test_a_lock_makes_its_folder_and_leaves_nothing(tmp_path):
+    RunLock(tmp_path / "a" / "run").refuse()
+    assert not (tmp_path / "a").exists()
     with RunLock(tmp_path / "a" / "run"):
         assert (tmp_path / "a" / "run" / LOCK).exists()
     assert list((tmp_path / "a" / "run").iterdir()) == []
@@ -57,6 +59,8 @@ def test_a_second_run_is_told_who_holds_the_folder_within_two_seconds(tmp_path):
         with pytest.raises(OutputError) as caught, RunLock(tmp_path):
             pass
         assert time.monotonic() - start < 2
+        with pytest.raises(OutputError, match=f"process {holder.pid}"):
+            RunLock(tmp_path).refuse()
         assert caught.value.exit_code == 73
         assert f"process {holder.pid} on {socket.gethostname()} since 20" in caught.value.message
     finally:
