@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from screenkit.cli import options as opt
-from screenkit.report.page import duration, number
+from screenkit.report.words import duration, number
 from screenkit.track import Track
 
 _EVERY = 10.0  # seconds between two plain lines
@@ -119,12 +119,13 @@ class PlainTrack(Track):
         self._write = write
         self._clock = clock
         self._pace: Pace | None = None
-        self._said = 0.0
+        self._said = 0.0  # when
+        self._told = 0  # how many steps were done then
 
     def start(self, label: str, total: int, done: int = 0) -> None:
         self.finish()
         self._pace = Pace(label, total, done, self._clock)
-        self._said = self._clock()
+        self._said, self._told = self._clock(), 0
         self._write(f"{label}: {self._pace.count()}")
 
     def advance(self, structures: int, failed: int = 0) -> None:
@@ -143,7 +144,7 @@ class PlainTrack(Track):
         self._write(text)
 
     def finish(self) -> None:
-        if self._pace and self._pace.done:
+        if self._pace and self._pace.done > self._told:
             self._say(self._pace)
         self._pace = None
 
@@ -152,7 +153,7 @@ class PlainTrack(Track):
             self._say(pace)
 
     def _say(self, pace: Pace) -> None:
-        self._said = self._clock()
+        self._said, self._told = self._clock(), pace.done
         self._write(f"{pace.label}: {pace.count()}, {pace.detail()}")
 
 

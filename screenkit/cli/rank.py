@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import NoReturn
+
 import typer
 
 from screenkit.cli import options as opt
@@ -61,5 +64,13 @@ def rank(
         show.screening(screening, sources, ids)
     limit = settings.max_failures
     failed = screening.counts.get("failed", 0)
-    if screening.counts.get("ok", 0) == 0 or (limit is not None and failed > limit):
-        raise typer.Exit(_TOO_MANY_FAILURES)
+    if screening.counts.get("ok", 0) == 0:
+        _complain("no structure is ok", folder)
+    if limit is not None and failed > limit:
+        _complain(f"{failed} failed, and --max-failures allows {limit}", folder)
+
+
+def _complain(reason: str, folder: Path) -> NoReturn:
+    """End a run that is complete, and not what was hoped for."""
+    typer.echo(f"error: {reason}\nhint:  {folder / 'failures.csv'} says why", err=True)
+    raise typer.Exit(_TOO_MANY_FAILURES)

@@ -17,11 +17,10 @@ from rich.table import Table
 from rich.text import Text
 
 from screenkit.ranking.ranking import Ranking
-from screenkit.report.page import duration, figure, flags, number
+from screenkit.report.words import NARROW_SPACE, duration, figure, flags, number
 
 _BEST = 10
 _HEADING = 14  # characters a heading may be wide
-_NARROW_SPACE = "\u202f"  # ours, between thousands
 _PIPE_WIDTH = 120  # columns where there is no terminal to ask
 
 
@@ -52,7 +51,7 @@ def default_output(sources: Sequence[Path], model: str) -> Path:
 
 def plain(text: str) -> Text:
     """Return a text from outside as it may be printed."""
-    shown = (c if c.isprintable() or c == _NARROW_SPACE else _escaped(c) for c in text)
+    shown = (c if c.isprintable() or c == NARROW_SPACE else _escaped(c) for c in text)
     return Text("".join(shown))
 
 

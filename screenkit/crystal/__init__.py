@@ -1,1 +1,1 @@
-"""What a material is: read, checked, and who stands next to whom. numpy only."""
+"""What a material is: read, checked, and who stands next to whom. numpy and kernels."""

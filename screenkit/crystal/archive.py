@@ -5,52 +5,28 @@ order. A member that cannot be a structure (a link, a device, a member above 64 
 Document that says so when it is read; an archive that ends too early or is damaged between two
 members is refused as a whole, because nobody could say what is missing.
 
-Not covered: archives in archives, passwords, `.tar.zst`, `.7z`, `.rar`.
+Not covered: the formats themselves (`members.py`), and what is in the members.
 """
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import hashlib
-import lzma
-import stat
-import tarfile
-import zipfile
-import zlib
 from array import array
-from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO, Any, Protocol
 
 from screenkit.crystal.document import (
-    SIZE_LIMIT,
     Document,
     cif_suffix,
     document_name,
     escape,
     member_document,
 )
+from screenkit.crystal.members import broken, walk
 from screenkit.errors import SourceError
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
-
-_MEMBERS_LIMIT = 10_000_000
-_RATIO_LIMIT = 1_000  # CIFs give 11; the same CIFs under new names a few hundred
-_RATIO_FROM = 2**30  # bytes that may come out before the ratio counts
-_HEADER_LIMIT = 2**20  # bytes of a long name or a pax header
-_BROKEN = (
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    lzma.LZMAError,
-    zlib.error,
-    EOFError,
-    OSError,
-    NotImplementedError,  # a compression that this Python was built without
-    RuntimeError,  # zipfile: a password
-)
-_TOO_LARGE = ("too_large", f"has more than {SIZE_LIMIT // 2**20} MiB")
+"""What a file that counts as an archive ends in, in any case."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +70,7 @@ class ArchiveReader:
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
-        self._members = _walk(archive.path)
+        self._members = walk(archive.path)
 
     def take(self, start: int, stop: int) -> list[Document]:
         """Return structures [start, stop); `start` is not before the last `stop`.
@@ -140,7 +116,7 @@ def open_archive(path: str) -> Archive:
     positions = array("q")
     folders: list[tuple[str, int]] = []
     ignored = 0
-    for member in _walk(path):
+    for member in walk(path):
         plain = _plain(member.path)
         if not cif_suffix(plain):
             ignored += not member.is_folder
@@ -158,7 +134,7 @@ def open_archive(path: str) -> Archive:
         with open(path, "rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise _broken(path, error, "") from None
+        raise broken(path, error) from None
     return Archive(path, names, positions, top, content, ignored)
 
 
@@ -177,168 +153,6 @@ def _with_folders(
     return [plain for _, plain in both], array("q", (p for p, _ in both))
 
 
-class _Member(Protocol):
-    """One entry of an archive, valid until the next one is asked for."""
-
-    position: int
-    path: str
-    is_folder: bool
-    trouble: tuple[str, str] | None
-
-    def content(self) -> bytes | tuple[str, str]: ...
-
-
-def _walk(path: str) -> Any:
-    """Return a generator over the members of an archive, in stored order."""
-    return _walk_zip(path) if path.lower().endswith(".zip") else _walk_tar(path)
-
-
 def _plain(path: str) -> str:
+    """Return a member's path without a leading `/`, `./` or doubled slashes."""
     return "/".join(part for part in path.split("/") if part not in ("", "."))
-
-
-def _broken(path: str, error: BaseException, last: str) -> SourceError:
-    where = f" after member {last}" if last else ""
-    text = getattr(error, "strerror", None) or str(error).split("\n")[0] or type(error).__name__
-    return SourceError(
-        f"{path} is damaged or cut short{where}: {text}",
-        hint="copy or download it again; `tar -tf` or `unzip -t` should list it without an error",
-    )
-
-
-@dataclass(slots=True)
-class _TarMember:
-    position: int
-    path: str
-    is_folder: bool
-    trouble: tuple[str, str] | None
-    tar: tarfile.TarFile
-    info: tarfile.TarInfo
-
-    def content(self) -> bytes:
-        file = self.tar.extractfile(self.info)
-        data = file.read() if file else b""
-        if len(data) != self.info.size:
-            raise tarfile.ReadError("unexpected end of data")
-        return data
-
-
-class _StrictTarInfo(tarfile.TarInfo):
-    """tarfile takes a damaged header for the end of the archive; this one does not."""
-
-    @classmethod
-    def frombuf(cls, buf: Any, encoding: Any, errors: Any) -> _StrictTarInfo:
-        info = super().frombuf(buf, encoding, errors)
-        if info.type in (b"L", b"K", b"x", b"g", b"X") and info.size > _HEADER_LIMIT:
-            raise tarfile.ReadError(f"a header of {info.size} bytes")
-        return info
-
-    @classmethod
-    def fromtarfile(cls, archive: tarfile.TarFile) -> _StrictTarInfo:
-        try:
-            return super().fromtarfile(archive)
-        except tarfile.HeaderError as error:
-            if type(error).__name__ == "EOFHeaderError":  # the block of zeros that ends a tar
-                raise
-            raise tarfile.ReadError(str(error)) from None
-
-
-class _Stream:
-    """What a decompressor gives, with a limit on how much it makes of how little."""
-
-    def __init__(self, raw: IO[bytes], plain: Any) -> None:
-        self._raw, self._plain, self._size = raw, plain, 0
-
-    def read(self, size: int) -> bytes:
-        data: bytes = self._plain.read(size)
-        self._size += len(data)
-        if self._size > _RATIO_FROM and self._size > _RATIO_LIMIT * self._raw.tell():
-            raise tarfile.ReadError(f"expands more than {_RATIO_LIMIT} times")
-        return data
-
-
-def _walk_tar(path: str) -> Iterator[_TarMember]:
-    last = ""
-    try:
-        with open(path, "rb") as raw, _decompressed(raw) as plain:
-            stream: Any = _Stream(raw, plain)
-            with tarfile.open(
-                fileobj=stream, mode="r|", bufsize=2**18, tarinfo=_StrictTarInfo
-            ) as tar:
-                for position in range(_MEMBERS_LIMIT + 1):
-                    if (info := tar.next()) is None:
-                        break
-                    vars(tar)["members"].clear()  # or every header stays in memory
-                    last = escape(info.name)
-                    if position == _MEMBERS_LIMIT:
-                        raise tarfile.ReadError(f"more than {_MEMBERS_LIMIT} members")
-                    yield _TarMember(
-                        position, info.name, info.isdir(), _tar_trouble(info), tar, info
-                    )
-                while stream.read(2**18):  # for the checksum at the very end
-                    pass
-    except _BROKEN as error:
-        raise _broken(path, error, last) from None
-
-
-def _decompressed(raw: IO[bytes]) -> Any:
-    magic = raw.read(6)
-    raw.seek(0)
-    if magic[:2] == b"\x1f\x8b":
-        return gzip.GzipFile(fileobj=raw)
-    if magic == b"\xfd7zXZ\x00":
-        return lzma.LZMAFile(raw)
-    if magic[:3] == b"BZh":
-        return bz2.BZ2File(raw)
-    return nullcontext(raw)
-
-
-def _tar_trouble(info: tarfile.TarInfo) -> tuple[str, str] | None:
-    if info.isfile():
-        return _TOO_LARGE if info.size > SIZE_LIMIT else None
-    if info.islnk():
-        return "not_regular_file", "is a hard link in an archive; pack with --hard-dereference"
-    if info.issym():
-        return "not_regular_file", "is a symbolic link in an archive; pack with --dereference"
-    return "not_regular_file", f"is {'a folder' if info.isdir() else 'a device'} in an archive"
-
-
-@dataclass(slots=True)
-class _ZipMember:
-    position: int
-    path: str
-    is_folder: bool
-    trouble: tuple[str, str] | None
-    archive: zipfile.ZipFile
-    info: zipfile.ZipInfo
-
-    def content(self) -> bytes | tuple[str, str]:
-        try:
-            with self.archive.open(self.info) as file:
-                data = file.read(SIZE_LIMIT + 1)
-        except _BROKEN:
-            # A zip knows where each member begins, so one bad member is one bad structure.
-            return "bad_compression", "is damaged in its archive"
-        return _TOO_LARGE if len(data) > SIZE_LIMIT else data
-
-
-def _walk_zip(path: str) -> Iterator[_ZipMember]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for position, info in enumerate(archive.infolist()):
-                yield _ZipMember(
-                    position, info.filename, info.is_dir(), _zip_trouble(info), archive, info
-                )
-    except _BROKEN as error:
-        raise _broken(path, error, "") from None
-
-
-def _zip_trouble(info: zipfile.ZipInfo) -> tuple[str, str] | None:
-    mode = info.external_attr >> 16
-    if info.is_dir():
-        return "not_regular_file", "is a folder in an archive"
-    if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
-        return "not_regular_file", "is a link or a device in an archive"
-    if info.flag_bits & 1:
-        return "unreadable", "is encrypted"
-    return _TOO_LARGE if info.file_size > SIZE_LIMIT else None

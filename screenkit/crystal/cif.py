@@ -24,7 +24,7 @@ from screenkit.crystal.elements import atomic_number
 from screenkit.crystal.expand import expand_sites, find_coincident, too_many_atoms
 from screenkit.crystal.number import read_number
 from screenkit.crystal.sites import SITE_TAGS, Columns, Sites, read_sites
-from screenkit.crystal.symmetry import MAX_OPERATORS, Symmetry, find_operators
+from screenkit.crystal.symmetry import Symmetry, find_operators
 from screenkit.crystal.syntax import read_document
 from screenkit.errors import CrystalError, Outcome
 
@@ -219,10 +219,6 @@ def _read_symmetry(block: cif.Block) -> Symmetry:
     operators: tuple[str, ...] = ()
     for tag in _OPERATORS:
         column = block.find_values(tag)
-        if len(column) > MAX_OPERATORS:
-            raise CrystalError(
-                "too_many_symops", f"{len(column)} operators, at most {MAX_OPERATORS} are read"
-            )
         operators = tuple(_unquoted(raw) for raw in column if not cif.is_null(raw))
         if operators:
             break

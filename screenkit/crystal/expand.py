@@ -5,9 +5,9 @@ Not covered: finding overlaps between different atoms; `crystal/checks.py` does.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from screenkit.crystal.kernel import kernel
 from screenkit.crystal.symmetry import Operators
 from screenkit.errors import CrystalError, Outcome
 
@@ -56,7 +56,7 @@ def too_many_atoms(max_atoms: int) -> CrystalError:
     )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _expand(fractional, rotations, translations, lattice, tolerance, max_atoms):
     n, m = fractional.shape[0], rotations.shape[0]
     room = min(n * m, max_atoms + 1)
@@ -111,7 +111,7 @@ def _expand(fractional, rotations, translations, lattice, tolerance, max_atoms):
     return atoms, owners, count
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _leaders(fractional, order, numbers, lattice, tolerance):
     """Return for each atom the first atom of its element on its point (itself if alone)."""
     n = len(numbers)

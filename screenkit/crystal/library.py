@@ -1,19 +1,16 @@
 """Library: a folder, an archive or a list of paths as names and Documents in a fixed order.
 
 A SOURCE is a folder (searched to its depth), a tar or zip archive, a text file of paths (one a
-line, from the file's own folder; `#` begins a comment line), or one CIF; a library may have
-several. A folder is sorted by name; an archive and a list keep their order. What counts is
-`*.cif` and `*.cif.gz`; a `*.cif.xz` or the like counts too and fails with a reason when it is
-read. All else is ignored, and counted.
-
-Opening a folder looks at no file: 300 000 names take about a second.
+line, from the file's own folder; `#` begins a comment line), or one CIF (`files.py`, `archive.py`);
+a library may have several. A folder is sorted by name; an archive and a list keep their order. What
+counts is `*.cif` and `*.cif.gz`; a `*.cif.xz` or the like counts too and fails with a reason when
+it is read. All else is ignored, and counted.
 
 Not covered: what is in the files. A file that changes under its name is not noticed.
 """
 
 from __future__ import annotations
 
-import bisect
 import csv
 import difflib
 import hashlib
@@ -26,19 +23,17 @@ from pathlib import Path
 from typing import Protocol
 
 from screenkit.crystal.archive import SUFFIXES, open_archive
-from screenkit.crystal.document import (
-    Document,
-    cif_suffix,
-    document_name,
-    escape,
-    file_path,
+from screenkit.crystal.document import Document, cif_suffix, document_name, escape
+from screenkit.crystal.files import (
+    SOURCE,
+    cannot_read,
+    open_file,
+    open_folder,
+    open_list,
+    text_lines,
 )
 from screenkit.errors import SourceError
 
-__all__ = ["Document", "Library"]
-
-_LIST_LIMIT = 256 * 2**20  # bytes of a text file of paths
-_SOURCE = f"SOURCE is a folder, a CIF, a text file of paths, or an archive ({' '.join(SUFFIXES)})"
 _IDS = "--ids is a text or CSV file with a name in the first column of each line"
 _HEADER_WORDS = {"name", "names", "id", "ids", "mof", "file", "filename", "cif", "structure"}
 
@@ -56,7 +51,7 @@ class Source(Protocol):
     @property
     def names(self) -> Sequence[str]: ...
     @property
-    def content(self) -> str: ...
+    def content(self) -> str: ...  # what `Library.digest` has of it beside the names
     @property
     def ignored(self) -> int: ...
     def place(self, index: int) -> str: ...
@@ -141,148 +136,23 @@ class Library:
                 reader.close()
 
 
-@dataclass(frozen=True, eq=False)
-class _Files:
-    """Files on disk. A name and a suffix give back the path, so that no path is kept."""
-
-    roots: Sequence[str]
-    """Folder of each, ending in `/`."""
-    names: Sequence[str]
-    suffixes: Sequence[str]
-    ignored: int = 0
-    content: str = ""
-
-    def place(self, index: int) -> str:
-        return escape(self._path(index))
-
-    def keep(self, indices: Sequence[int]) -> _Files:
-        return _Files(
-            [self.roots[i] for i in indices],
-            [self.names[i] for i in indices],
-            [self.suffixes[i] for i in indices],
-            self.ignored,
-        )
-
-    def reader(self) -> _Files:
-        return self
-
-    def take(self, start: int, stop: int) -> list[Document]:
-        return [Document(self.names[i], self.place(i), self._path(i)) for i in range(start, stop)]
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def _path(self, index: int) -> str:
-        return self.roots[index] + file_path(self.names[index], self.suffixes[index])
-
-
 def _open_source(path: str) -> Source:
     try:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
-        raise _cannot_read(path, error) from None
+        raise cannot_read(path, error, SOURCE) from None
     if stat.S_ISDIR(mode):
-        return _open_folder(path)
+        return open_folder(path)
     if not stat.S_ISREG(mode):
-        raise SourceError(f"{escape(path)} is neither a folder nor a file")
+        raise SourceError(f"{escape(path)} is neither a folder nor a file", hint=SOURCE)
     if path.lower().endswith(SUFFIXES):
         return open_archive(path)
-    if cif_suffix(path):
-        folder, file = os.path.split(os.path.abspath(path))
-        name, suffix = document_name(file)
-        return _Files([_as_root(folder)], [name], [suffix])
-    return _open_list(path)
-
-
-def _as_root(folder: str) -> str:
-    return folder if folder.endswith("/") else f"{folder}/"
-
-
-def _cannot_read(path: str, error: Exception, hint: str = _SOURCE) -> SourceError:
-    reason = error.strerror if isinstance(error, OSError) else str(error)
-    return SourceError(f"cannot read {escape(path)}: {reason}", hint=hint)
-
-
-def _open_folder(path: str) -> _Files:
-    root = _as_root(os.path.abspath(path))
-    found: list[tuple[str, str]] = []
-    folders: list[str] = []
-    ignored = 0
-    for prefix, entry, is_folder in _scan(root):
-        counts = cif_suffix(entry)
-        if not counts:
-            ignored += not is_folder
-        elif is_folder:
-            folders.append(prefix + entry)
-        else:
-            found.append(document_name(prefix + entry))
-    found.sort()
-    for folder in folders:  # a folder called x.cif that holds no structure is a row too
-        below = bisect.bisect_left(found, (escape(folder) + "/",))
-        if below == len(found) or not found[below][0].startswith(escape(folder) + "/"):
-            bisect.insort(found, document_name(folder))
-    names, suffixes = [name for name, _ in found], [suffix for _, suffix in found]
-    return _Files([root] * len(found), names, suffixes, ignored)
-
-
-def _scan(root: str) -> Iterator[tuple[str, str, bool]]:
-    """Yield (folder, entry, is_folder) below root, without a stat for plain files.
-
-    Links to folders are followed last, and each folder is entered once, so that a loop ends.
-    """
-    todo, links, seen = [""], list[str](), set[tuple[int, int]]()
-    while todo or links:
-        links.sort()
-        prefix = todo.pop() if todo else links.pop(0)
-        try:
-            status = os.stat(root + prefix)
-            if (status.st_dev, status.st_ino) in seen:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(root + prefix) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        todo.append(f"{prefix}{entry.name}/")
-                        yield prefix, entry.name, True
-                    elif entry.is_symlink() and os.path.isdir(entry.path):
-                        links.append(f"{prefix}{entry.name}/")
-                    else:
-                        yield prefix, entry.name, False
-        except OSError as error:
-            raise _cannot_read(root + prefix, error) from None
-
-
-def _open_list(path: str) -> _Files:
-    lines = [line for line in _lines(path, _SOURCE) if not line.startswith("#")]
-    folder = _as_root(os.path.dirname(os.path.abspath(path)))
-    paths = [os.path.abspath(os.path.join(folder, line)) for line in lines]
-    if paths and not any(map(os.path.lexists, paths[:100])):
-        raise SourceError(
-            f"{escape(path)} is no list of paths: nothing is at the first of its lines",
-            hint=f"a path in a list counts from the list's own folder, {escape(folder)}",
-        )
-    roots = [folder if path.startswith(folder) else "/" for path in paths]
-    both = [document_name(p.removeprefix(root)) for p, root in zip(paths, roots, strict=True)]
-    return _Files(roots, [name for name, _ in both], [suffix for _, suffix in both])
-
-
-def _lines(path: str, hint: str) -> list[str]:
-    """Return the lines of a text file that are not empty."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_LIST_LIMIT + 1)
-    except OSError as error:
-        raise _cannot_read(path, error, hint) from None
-    if b"\0" in data or len(data) > _LIST_LIMIT:
-        raise SourceError(
-            f"{escape(path)} is neither text nor an archive that screenkit reads", hint=hint
-        )
-    text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    return [stripped for line in text.split("\n") if (stripped := line.strip())]
+    return open_file(path) if cif_suffix(path) else open_list(path)
 
 
 def _keep(parts: list[Source], ids: Path) -> list[Source]:
-    rows = csv.reader(_lines(os.fspath(ids), _IDS))
+    """Return the sources with only the structures that the file `ids` names."""
+    rows = csv.reader(text_lines(os.fspath(ids), _IDS))
     try:
         cells = [(row[0].strip(), len(row)) for row in rows if row and row[0].strip()]
     except csv.Error as error:

@@ -17,10 +17,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-import numba
 import numpy as np
 
 from screenkit.crystal.crystal import Crystal
+from screenkit.crystal.kernel import kernel
 from screenkit.errors import CrystalError
 
 Ties = Literal["environment", "index"]
@@ -114,7 +114,7 @@ def _divisions(heights: np.ndarray, radius: float, n: int) -> np.ndarray:
     return divisions.astype(np.int64)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _sort_into_cells(fractional, divisions):
     """Return each atom's cell, the atoms in order of cell, and where each cell begins."""
     n = fractional.shape[0]
@@ -137,7 +137,7 @@ def _sort_into_cells(fractional, divisions):
     return order, begin
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _nearest(fractional, lattice, heights, divisions, k, first_radius, gap):
     """Return distances and packed (index, image) of the nearest of each atom, k at least."""
     n = fractional.shape[0]
@@ -225,7 +225,7 @@ def _nearest(fractional, lattice, heights, divisions, k, first_radius, gap):
     return best, codes, found
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _order_by_index(distances, codes, found, k, tied, tolerance):
     for i in range(distances.shape[0]):
         d, c = distances[i], codes[i]
@@ -246,7 +246,7 @@ def _order_by_index(distances, codes, found, k, tied, tolerance):
             )
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _compare_atoms(a, b, numbers, profiles, k, tolerance):
     """-1, 0 or 1: by atomic number, largest first, then by their own k distances, nearest first."""
     if numbers[a] != numbers[b]:
@@ -262,7 +262,7 @@ def _compare_atoms(a, b, numbers, profiles, k, tolerance):
     return 0
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _order_by_environment(distances, codes, found, k, numbers, tied, tolerance):
     profiles = distances[:, :k].copy()
     shift = 3 * _IMAGE_BITS
@@ -297,7 +297,7 @@ def _order_by_environment(distances, codes, found, k, numbers, tied, tolerance):
             first = last
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _unpack(distances, codes, k, fractional, lattice):
     n = distances.shape[0]
     indices = np.empty((n, k), np.int32)

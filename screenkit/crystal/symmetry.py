@@ -22,7 +22,7 @@ import numpy as np
 from screenkit.errors import CrystalError
 
 MAX_OPERATORS = 1000
-"""Operators in one file; the largest space group has 192."""
+"""Operators that are read of one file; the largest space group has 192."""
 
 _GRID = 720  # translations are compared in steps of 1/720: halves to ninths, but for sevenths
 _TERM = re.compile(r"([+-]?)(?:([xyz])|(\d{1,4})/(\d{1,4})|(\d{1,4}\.\d{0,12}|\.\d{1,12}|\d{1,4}))")
@@ -79,8 +79,18 @@ def _find_operators(symmetry: Symmetry, rhombohedral: bool) -> Operators:
     if symmetry.operators:
         return _listed_operators(symmetry)
     if not (symmetry.hall or symmetry.hermann_mauguin or symmetry.number):
-        return Operators(np.eye(3)[None], np.zeros((1, 3)), ("symmetry_missing",))
+        return _operators([_IDENTITY], ["symmetry_missing"])
     return _tabulated_operators(symmetry, rhombohedral)
+
+
+_Key = tuple[tuple[int, ...], tuple[int, ...]]  # rotation (9), translation (3, in 1/720)
+_IDENTITY: _Key = ((1, 0, 0, 0, 1, 0, 0, 0, 1), (0, 0, 0))
+
+
+def _operators(keys: Sequence[_Key], warnings: Sequence[str]) -> Operators:
+    rotations = np.array([rotation for rotation, _ in keys], dtype=float).reshape(-1, 3, 3)
+    translations = np.array([shift for _, shift in keys], dtype=float) / _GRID
+    return Operators(rotations, translations, tuple(warnings))
 
 
 # ---------------------------------------------------------------- listed operators
@@ -90,21 +100,15 @@ def _listed_operators(symmetry: Symmetry) -> Operators:
     parsed = [_parse_operator(text, row) for row, text in enumerate(symmetry.operators, start=1)]
     unique = dict.fromkeys(parsed)
     warnings = ["symops_duplicate"] if len(unique) < len(parsed) else []
-    identity = ((1, 0, 0, 0, 1, 0, 0, 0, 1), (0, 0, 0))
-    if identity not in unique:
+    if _IDENTITY not in unique:
         raise CrystalError(
             "symops_not_group", f"the identity is not among the {len(unique)} operators"
         )
-    keys = [identity, *(key for key in unique if key != identity)]
+    keys = [_IDENTITY, *(key for key in unique if key != _IDENTITY)]
     _require_closure(keys)
     if not _names_agree(symmetry, keys):
         warnings.append("symmetry_conflict")
-    rotations = np.array([rotation for rotation, _ in keys], dtype=float).reshape(-1, 3, 3)
-    translations = np.array([shift for _, shift in keys], dtype=float) / _GRID
-    return Operators(rotations, translations, tuple(warnings))
-
-
-_Key = tuple[tuple[int, ...], tuple[int, ...]]
+    return _operators(keys, warnings)
 
 
 @lru_cache(maxsize=4096)
@@ -177,7 +181,7 @@ def _require_closure(keys: list[_Key]) -> None:
 
 def _point_group(keys: Sequence[_Key]) -> tuple[tuple[tuple[int, int], int], ...]:
     """Return how often each kind of rotation (determinant, trace) is there, per centring vector."""
-    lattice_points = sum(key[0] == (1, 0, 0, 0, 1, 0, 0, 0, 1) for key in keys)
+    lattice_points = sum(key[0] == _IDENTITY[0] for key in keys)
     kinds: Counter[tuple[int, int]] = Counter()
     for rotation, _ in keys:
         matrix = np.reshape(rotation, (3, 3))
@@ -236,9 +240,7 @@ def _tabulated_operators(symmetry: Symmetry, rhombohedral: bool) -> Operators:
     if by_hall is None and _origin_is_open(chosen, symmetry.hermann_mauguin):
         warnings.append("origin_ambiguous")
     keys = _keys_of(chosen)
-    rotations = np.array([rotation for rotation, _ in keys], dtype=float).reshape(-1, 3, 3)
-    translations = np.array([shift for _, shift in keys], dtype=float) / _GRID
-    return Operators(rotations, translations, tuple(warnings))
+    return _operators(keys, warnings)
 
 
 def _group_of_hall(hall: str) -> gemmi.SpaceGroup | None:
@@ -282,5 +284,5 @@ def _keys_of(group: gemmi.SpaceGroup) -> list[_Key]:
         rotation = tuple(value // operator.DEN for row in operator.rot for value in row)
         shift = tuple(value * _GRID // operator.DEN % _GRID for value in operator.tran)
         keys.append((rotation, shift))
-    keys.sort(key=lambda key: key != ((1, 0, 0, 0, 1, 0, 0, 0, 1), (0, 0, 0)))
+    keys.sort(key=lambda key: key != _IDENTITY)
     return keys

@@ -12,9 +12,10 @@ import numpy as np
 from screenkit.errors import LabelError
 from screenkit.flows.score import Scored, score, write_scores
 from screenkit.flows.screen import screen
-from screenkit.learn.labels import label_columns, read_labels
+from screenkit.learn.labels import Labels, label_columns, read_labels
 from screenkit.models.contract import Target
 from screenkit.recipe import Recipe
+from screenkit.store.store import Store
 from screenkit.track import Track
 
 
@@ -46,39 +47,14 @@ def evaluate(
     """
     columns = label_columns(labels)
     screening = screen(sources, recipe, output, track, ids)
-    found = [
-        target.model_copy(update={"column": column})
-        for target in screening.checkpoint.targets
-        if (column := _column(target, columns))
-    ]
-    if not found:
-        names = ", ".join(t.column or t.name for t in screening.checkpoint.targets)
-        raise LabelError(
-            f"{labels} has no column of this model's targets", hint=f"it predicts {names}"
-        )
-    table = read_labels(labels, found, recipe.labels)
-    store = screening.store
-    place = {str(name): i for i, name in enumerate(store.names)}
-    labelled = [name for name in table.names if name in place]
-    if not labelled:
-        raise LabelError(
-            "no structure of the library has a row in the labels",
-            hint=f"structures are called like {next(iter(place))!r}",
-        )
-    rows = np.array([place[name] for name in labelled])
-    scored = Scored(
-        names=labelled,
-        targets=found,
-        truth=table.take(labelled).values,
-        predicted=np.stack([store.column(t.name)[rows].astype(np.float64) for t in found], axis=1),
-        density=store.column("density_g_cm3")[rows],
-    )
+    targets = _labelled_targets(screening.checkpoint.targets, columns, labels)
+    scored = _scored(screening.store, read_labels(labels, targets, recipe.labels), targets)
     metrics = {
         "model": recipe.model,
         "checkpoint_sha256": screening.checkpoint.digest,
         "structures": {
             "library": screening.structures,
-            "labelled": len(labelled),
+            "labelled": len(scored.names),
             "predicted": int(np.isfinite(scored.predicted).all(axis=1).sum()),
         },
         "baselines_fitted_to": "the same labels",
@@ -89,6 +65,38 @@ def evaluate(
     return Evaluation(output, metrics, screening.seconds)
 
 
-def _column(target: Target, columns: Sequence[str]) -> str:
-    """Return the label column of a target, or an empty text."""
-    return next((name for name in (target.column, target.name) if name and name in columns), "")
+def _labelled_targets(
+    targets: Sequence[Target], columns: Sequence[str], labels: Path
+) -> list[Target]:
+    """Return the targets that the label table has, each with its column there."""
+    found = []
+    for target in targets:
+        here = [name for name in (target.column, target.name) if name and name in columns]
+        if here:
+            found.append(target.model_copy(update={"column": here[0]}))
+    if not found:
+        names = ", ".join(target.column or target.name for target in targets)
+        raise LabelError(
+            f"{labels} has no column of this model's targets", hint=f"it predicts {names}"
+        )
+    return found
+
+
+def _scored(store: Store, table: Labels, targets: Sequence[Target]) -> Scored:
+    """Return the predictions of the structures that have a row in the label table."""
+    place = {str(name): i for i, name in enumerate(store.names)}
+    names = [name for name in table.names if name in place]
+    if not names:
+        raise LabelError(
+            "no structure of the library has a row in the labels",
+            hint=f"structures are called like {next(iter(place))!r}",
+        )
+    rows = np.array([place[name] for name in names])
+    predicted = [store.column(target.name)[rows].astype(np.float64) for target in targets]
+    return Scored(
+        names=names,
+        targets=targets,
+        truth=table.take(names).values,
+        predicted=np.stack(predicted, axis=1),
+        density=store.column("density_g_cm3")[rows],
+    )

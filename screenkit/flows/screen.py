@@ -10,15 +10,14 @@ complete is only ranked again.
 from __future__ import annotations
 
 import json
-import platform
 import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
 import screenkit
 from screenkit.crystal.library import Library
@@ -26,12 +25,14 @@ from screenkit.errors import Outcome
 from screenkit.executors.executor import hire
 from screenkit.flows.run_log import run_log
 from screenkit.flows.stage import run_stage
+from screenkit.flows.versions import versions
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.shelf import find_checkpoint
 from screenkit.plan import Plan
 from screenkit.ranking.ranking import Ranking, rank, shortlist, write_failures
 from screenkit.recipe import Recipe
 from screenkit.report.page import Study, write_page
+from screenkit.report.words import OFTEN_AMBIGUOUS
 from screenkit.store.lock import RunLock
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
@@ -40,8 +41,7 @@ from screenkit.tasks.featurize import warm_up
 from screenkit.tasks.predict import PredictTask, resolve_device
 from screenkit.track import Relay, Track
 
-_OFTEN_AMBIGUOUS = 0.25
-_MANY = 0.1
+_MANY = 0.1  # share of the ranked structures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,18 +52,30 @@ class Screening:
     store: Store
     ranking: Ranking
     shortlist: Ranking
-    counts: Mapping[str, int]
-    """Structures by outcome."""
-    codes: Mapping[str, int]
-    """Structures by reason, those that are not `ok`."""
-    structures: int
     computed: int
-    """How many of them this run predicted itself; the others were there."""
+    """How many structures this run predicted itself; the others were there."""
     seconds: float
     """Wall time of this run."""
     predicting_seconds: float
     """Of which spent on reading, graphs and the network."""
     checkpoint: Checkpoint
+    library_digest: str
+    """`Library.digest` of the sources."""
+
+    @property
+    def structures(self) -> int:
+        """How many there are, whatever became of them."""
+        return len(self.store)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Structures by outcome; every outcome is there."""
+        return {outcome.value: self.store.outcomes.get(outcome.value, 0) for outcome in Outcome}
+
+    @property
+    def codes(self) -> Mapping[str, int]:
+        """Structures by reason, those that are not `ok`."""
+        return self.store.codes
 
     @property
     def structures_per_second(self) -> float:
@@ -120,13 +132,11 @@ def screen(
             store=store,
             ranking=ranking,
             shortlist=shortlist(ranking, recipe.rank),
-            counts={outcome.value: store.outcomes.get(outcome.value, 0) for outcome in Outcome},
-            codes=store.codes,
-            structures=len(store),
             computed=counter.structures,
             seconds=time.monotonic() - started,
             predicting_seconds=predicting,
             checkpoint=checkpoint,
+            library_digest=library.digest,
         )
         _write(result, recipe, sources, ids)
         return result
@@ -161,11 +171,18 @@ class _Counter(Relay):
 
 def _write(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path | None) -> None:
     """Write the tables, the page and the summary."""
-    output, checkpoint = result.output, result.checkpoint
+    output = result.output
     result.ranking.write_csv(output / "ranking.csv")
     result.shortlist.write_csv(output / "shortlist.csv")
     write_failures(result.store, output / "failures.csv")
-    summary = {
+    summary = json.dumps(_summary(result, recipe, sources), indent=2, ensure_ascii=False)
+    replace_text(output / "summary.json", summary + "\n")
+    write_page(_study(result, recipe, sources, ids), output / "report.html")
+
+
+def _summary(result: Screening, recipe: Recipe, sources: Sequence[Path]) -> dict[str, Any]:
+    """Return what stands in `summary.json`; its keys are explained in `docs/formats.md`."""
+    return {
         "structures": result.structures,
         **result.counts,
         "codes": dict(result.codes),
@@ -173,18 +190,22 @@ def _write(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path
         "structures_per_second": _rounded(result.structures_per_second),
         "computed": result.computed,
         "model": recipe.model,
-        "checkpoint_sha256": checkpoint.digest,
+        "checkpoint_sha256": result.checkpoint.digest,
         "target": result.ranking.target,
         "better": result.ranking.better,
         "shortlist": len(result.shortlist),
         "device": resolve_device(recipe.predict.device),
         "sources": [str(source) for source in sources],
-        "library_sha256": json.loads((output / "plan.json").read_text())["digest"],
+        "library_sha256": result.library_digest,
         "versions": versions(),
     }
-    replace_text(output / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-    study = Study(
-        title=f"{', '.join(source.name for source in sources)}: {recipe.model}",
+
+
+def _study(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path | None) -> Study:
+    """Return what the page tells."""
+    checkpoint = result.checkpoint
+    return Study(
+        title=f"{', '.join(s.resolve().name for s in sources)}: {Path(recipe.model).name}",
         ranking=result.ranking,
         shortlist=result.shortlist,
         counts=result.counts,
@@ -193,25 +214,14 @@ def _write(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path
         structures_per_second=result.structures_per_second,
         recipe=recipe.to_yaml(),
         provenance={
-            "command": _command(sources, ids, output),
+            "command": _command(sources, ids, result.output),
             "checkpoint sha256": checkpoint.digest,
-            "library sha256": summary["library_sha256"],
+            "library sha256": result.library_digest,
             "trained on": str(checkpoint.record.get("data", "")),
             **versions(),
         },
         remarks=_remarks(result),
     )
-    write_page(study, output / "report.html")
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that numbers depend on."""
-    return {
-        "screenkit": screenkit.__version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def _remarks(result: Screening) -> list[str]:
@@ -228,10 +238,10 @@ def _remarks(result: Screening) -> list[str]:
             f"Spearman rank correlation of {model['spearman']:.3f}."
         )
     ambiguous = result.ranking.values("frame_ambiguous_fraction")
-    share = float(np.mean(ambiguous > _OFTEN_AMBIGUOUS)) if len(ambiguous) else 0.0
+    share = float(np.mean(ambiguous > OFTEN_AMBIGUOUS)) if len(ambiguous) else 0.0
     if share > _MANY:
         remarks.append(
-            f"In {share:.0%} of the ranked structures more than {_OFTEN_AMBIGUOUS:.0%} of the "
+            f"In {share:.0%} of the ranked structures more than {OFTEN_AMBIGUOUS:.0%} of the "
             "atoms have nearest neighbours that tie, so that their local frame is arbitrary; "
             "see the column frame_ambiguous_fraction."
         )

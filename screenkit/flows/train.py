@@ -13,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,16 +20,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from pydantic import ValidationError
 
-import screenkit
 from screenkit.crystal.library import Library
 from screenkit.errors import LabelError, Outcome, RecipeError, UsageError
 from screenkit.executors.executor import hire
 from screenkit.flows.run_log import run_log
 from screenkit.flows.score import Scored, plain, score, write_scores
 from screenkit.flows.stage import run_stage
+from screenkit.flows.versions import versions
 from screenkit.graph.graph import Graph, GraphSettings, unstack
 from screenkit.learn.fit import Examples, FitState, fit, predict
 from screenkit.learn.labels import Labels, read_labels
@@ -326,12 +324,7 @@ def _conclude(
         "data": recipe.labels.source,
         "data_sha256": material.digest,
         "fit": recipe.fit.model_dump(mode="json"),
-        "versions": {
-            "screenkit": screenkit.__version__,
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
     }
     final = dataclasses.replace(checkpoint, record=record)
     replace_bytes(output / "checkpoint.safetensors", final.to_bytes())

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
+from screenkit.crystal.kernel import kernel
 from screenkit.crystal.neighbors import Neighbors
 
 _COLLINEAR = 1e-3  # sine of the angle to e3 below which a neighbour gives no second direction
@@ -36,7 +36,7 @@ def local_frames(neighbors: Neighbors) -> tuple[np.ndarray, np.ndarray]:
     return _frames(neighbors.vectors, neighbors.tied)
 
 
-@numba.njit(cache=True, nogil=True)
+@kernel
 def _frames(vectors, tied):
     # Scalars in the place of small arrays: numba compiles them in a tenth of the time.
     n, k = tied.shape

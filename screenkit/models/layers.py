@@ -1,4 +1,4 @@
-"""Pieces that several models share."""
+"""Pieces that models are made of; they keep no weights."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The small language of `--where`: which rows to keep.
 
     co2_uptake_0.15bar_298K > 2 and n_atoms < 500
-    0.5 < density <= 1.2 and not (warnings == "symmetry_missing")
+    0.5 < density_g_cm3 <= 1.2 and not (warnings == "symmetry_missing")
     log_kh_co2_298K - log_kh_ch4_298K > 1.5 or name == "MOF-5"
 
 A condition is made of columns, numbers, texts in quotes, `+ - * /`, `< <= > >= == !=`, `and`, `or`,
@@ -18,39 +18,24 @@ Nothing is evaluated as Python. Not covered: functions, assignments, patterns.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from screenkit.errors import UsageError
+from screenkit.ranking.tokens import Token, as_written, read_tokens, trouble
 
 NUMBER, TEXT = "number", "text"
 """The two kinds of column."""
 
-_MAX_LENGTH = 10_000  # characters
-_MAX_TOKENS = 500  # so that neither reading nor computing comes near Python's recursion limit
 _MAX_DEPTH = 50  # parentheses, `not` and minus signs around one value
 
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-    | (?P<word>[^\W\d][\w.]*)
-    | `(?P<quoted>[^`]*)`
-    | (?P<text>"[^"]*"|'[^']*')
-    | (?P<sign><=|>=|==|!=|[-+*/()<>])
-    )""",
-    re.VERBOSE,
-)
-_INSTEAD = {"=": "==", "&": "and", "&&": "and", "|": "or", "||": "or", "!": "not", "<>": "!="}
 _ORDER = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 _EQUAL = {"==": np.equal, "!=": np.not_equal}
 _COMPARE = _ORDER | _EQUAL
 _ARITHMETIC = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
 _BOOL = "condition"
-
-_PLAIN_WORD = re.compile(r"[^\W\d][\w.]*")
 
 _Columns = Mapping[str, np.ndarray]
 _Truth = tuple[np.ndarray, np.ndarray]  # (surely true, surely false); neither where unknown
@@ -88,8 +73,6 @@ def read_condition(text: str, columns: Mapping[str, str]) -> Condition:
         UsageError: it does not parse, names an unknown column, or compares a number with a text.
             The message shows the place.
     """
-    if len(text) > _MAX_LENGTH:
-        raise UsageError(f"--where has {len(text)} characters, at most {_MAX_LENGTH} are allowed")
     reader = _Reader(text, columns)
     value = reader.either(0)
     reader.expect_end()
@@ -98,15 +81,6 @@ def read_condition(text: str, columns: Mapping[str, str]) -> Condition:
     if not reader.used:
         raise reader.trouble(0, "the condition names no column")
     return Condition(text, tuple(reader.used), value.truth)
-
-
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    """number, word, quoted, text, sign or end."""
-    text: str
-    place: int
-    """Offset in the condition."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +95,14 @@ class _Value:
     """For conditions."""
 
 
+def _both(first: _Truth, second: _Truth) -> _Truth:
+    return first[0] & second[0], first[1] | second[1]
+
+
+def _either(first: _Truth, second: _Truth) -> _Truth:
+    return first[0] | second[0], first[1] & second[1]
+
+
 class _Reader:
     """A recursive descent over the tokens; one method per level of binding."""
 
@@ -128,50 +110,17 @@ class _Reader:
         self.text = text
         self.columns = columns
         self.used: dict[str, None] = {}
-        self.tokens = self._tokenize()
+        self.tokens = read_tokens(text)
         self.position = 0
 
     def trouble(self, place: int, message: str, hint: str = "") -> UsageError:
         """Return an error that shows the condition with a caret under the place."""
-        # One line of the condition, one column per character, and no longer than a terminal.
-        start = max(0, place - 50)
-        shown = "".join(c if c.isprintable() else " " for c in self.text[start : place + 40])
-        return UsageError(f"--where: {message}\n    {shown}\n    {' ' * (place - start)}^", hint)
+        return trouble(self.text, place, message, hint)
 
-    def _tokenize(self) -> list[_Token]:
-        tokens: list[_Token] = []
-        place = 0
-        while self.text[place:].strip():
-            match = _TOKEN.match(self.text, place)
-            if match is None:
-                raise self._unreadable(len(self.text) - len(self.text[place:].lstrip()))
-            kind = str(match.lastgroup)
-            token = _Token(kind, match[kind], match.start(kind))
-            if kind == "number" and self.text[match.end() : match.end() + 1].isalnum():
-                raise self.trouble(
-                    token.place,
-                    "a number and a letter have run together",
-                    "a column whose name begins with a digit stands in back quotes: `2d_ratio`",
-                )
-            if len(tokens) >= _MAX_TOKENS:
-                raise self.trouble(token.place, f"more than {_MAX_TOKENS} words and signs")
-            tokens.append(token)
-            place = match.end()
-        tokens.append(_Token("end", "", len(self.text.rstrip())))
-        return tokens
-
-    def _unreadable(self, place: int) -> UsageError:
-        found = re.compile(r"[=&|!<>]{1,2}|.", re.DOTALL).match(self.text, place)
-        sign = found[0] if found else ""
-        if sign in "\"'`":
-            return self.trouble(place, "this quote is never closed")
-        hint = f"write {_INSTEAD[sign]}" if sign in _INSTEAD else ""
-        return self.trouble(place, f"unexpected {sign!r}", hint)
-
-    def peek(self) -> _Token:
+    def peek(self) -> Token:
         return self.tokens[self.position]
 
-    def take(self, *texts: str) -> _Token | None:
+    def take(self, *texts: str) -> Token | None:
         """Return the next token if it is one of these words or signs, else None."""
         token = self.peek()
         if token.kind not in ("word", "sign") or token.text not in texts:
@@ -188,14 +137,14 @@ class _Reader:
         left = self.both(depth)
         while self.take("or"):
             right = self.both(depth)
-            left = self._join(left, right, lambda a, b: (a[0] | b[0], a[1] & b[1]))
+            left = self._join(left, right, _either)
         return left
 
     def both(self, depth: int) -> _Value:
         left = self.negation(depth)
         while self.take("and"):
             right = self.negation(depth)
-            left = self._join(left, right, lambda a, b: (a[0] & b[0], a[1] | b[1]))
+            left = self._join(left, right, _both)
         return left
 
     def _join(
@@ -221,15 +170,11 @@ class _Reader:
         while token := self.take(*_COMPARE):
             right = self.sum(depth)
             link = self._compare(left, token, right)
-            result = (
-                link
-                if result is None
-                else self._join(result, link, lambda a, b: (a[0] & b[0], a[1] | b[1]))
-            )
+            result = link if result is None else self._join(result, link, _both)
             left = right
         return left if result is None else result
 
-    def _compare(self, left: _Value, token: _Token, right: _Value) -> _Value:
+    def _compare(self, left: _Value, token: Token, right: _Value) -> _Value:
         for side in (left, right):
             if side.kind == _BOOL:
                 raise self.trouble(side.place, f"{token.text!r} cannot compare a condition")
@@ -261,7 +206,7 @@ class _Reader:
             left = self._calculate(left, token, level(depth))
         return left
 
-    def _calculate(self, left: _Value, token: _Token, right: _Value) -> _Value:
+    def _calculate(self, left: _Value, token: Token, right: _Value) -> _Value:
         for side in (left, right):
             self._want(side, NUMBER)
         rule, a, b = _ARITHMETIC[token.text], left.compute, right.compute
@@ -300,11 +245,11 @@ class _Reader:
             return _Value(TEXT, token.place, compute=lambda c: text)
         return self._column(token)
 
-    def _column(self, token: _Token) -> _Value:
+    def _column(self, token: Token) -> _Value:
         name = token.text
         if name not in self.columns:
             near = difflib.get_close_matches(name, self.columns, n=3, cutoff=0.4)
-            hint = ", ".join(_as_written(column) for column in near or self.columns)
+            hint = ", ".join(as_written(column) for column in near or self.columns)
             hint = f"did you mean {hint}?" if near else f"there are {hint}"
             raise self.trouble(token.place, f"no column named {name!r}", hint)
         self.used.setdefault(name)
@@ -314,11 +259,6 @@ class _Reader:
         if value.kind != kind:
             raise self.trouble(value.place, f"this is a {value.kind}, a {kind} is wanted")
 
-    def _descend(self, token: _Token, depth: int) -> None:
+    def _descend(self, token: Token, depth: int) -> None:
         if depth >= _MAX_DEPTH:
             raise self.trouble(token.place, f"nested deeper than {_MAX_DEPTH}")
-
-
-def _as_written(column: str) -> str:
-    """Return a column's name as a condition must write it."""
-    return column if _PLAIN_WORD.fullmatch(column) else f"`{column}`"

@@ -6,7 +6,6 @@ comes from a file is escaped. The page opens from a disk, in a mail, in ten year
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -16,10 +15,10 @@ from typing import Any
 from screenkit.ranking.ranking import Ranking
 from screenkit.report import svg
 from screenkit.report.style import STYLE
+from screenkit.report.words import duration, figure, flags, number
 from screenkit.store.publish import replace_text
 
 _SHOWN = 25
-_OFTEN_AMBIGUOUS = 0.25  # share of a structure's atoms
 _LONG_NAME = 120  # characters; the rest is in the tooltip
 
 
@@ -81,16 +80,12 @@ def page(study: Study) -> str:
 def _head(study: Study) -> str:
     ranking = study.ranking
     direction = "largest first" if ranking.better == "max" else "smallest first"
-    rate = study.structures_per_second
     cards = [
         (number(sum(study.counts.values())), "structures"),
         (number(len(ranking)), "ranked"),
         (number(len(study.shortlist)), "on the shortlist"),
         (duration(study.seconds), "this run"),
-        (
-            f"{rate:,.0f}".replace(",", "\u202f") if math.isfinite(rate) else "–",
-            "structures per second",
-        ),
+        (number(study.structures_per_second), "structures per second"),
     ]
     shown = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in cards)
     rules = ", then ".join(study.shortlist.rules)
@@ -196,35 +191,6 @@ def _again(study: Study) -> str:
         "<details><summary>The recipe as used</summary>"
         f"<pre>{escape(study.recipe)}</pre></details></section>"
     )
-
-
-def flags(row: Mapping[str, Any]) -> str:
-    """Return what is odd about a row, in words: warnings, and many ambiguous frames."""
-    found = str(row["warnings"]).split()
-    share = row["frame_ambiguous_fraction"]
-    if math.isfinite(share) and share > _OFTEN_AMBIGUOUS:
-        found.append(f"{share:.0%} ambiguous frames")
-    return ", ".join(found)
-
-
-def figure(value: float) -> str:
-    """Return a number as a person reads it: four digits, or a dash where there is none."""
-    if not math.isfinite(value):
-        return "–"
-    return f"{value:#.4g}".rstrip(".").replace("-", "\u2212")
-
-
-def number(value: float) -> str:
-    """Return a count with narrow spaces between thousands."""
-    return f"{int(value):,}".replace(",", "\u202f") if math.isfinite(value) else "–"
-
-
-def duration(seconds: float) -> str:
-    """Return a time as `48 s`, `12 min` or `3 h 20 min`."""
-    if seconds < 100:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _label(ranking: Ranking, name: str) -> str:

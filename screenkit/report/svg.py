@@ -10,6 +10,8 @@ from html import escape
 
 import numpy as np
 
+from screenkit.report.words import number
+
 _WIDTH = 960
 _LEFT, _RIGHT = 64, 12
 
@@ -42,12 +44,15 @@ def histogram(values: np.ndarray, chosen: np.ndarray, label: str) -> str:
         return ""
     height, bottom, top = 300, 48, 14
     edges = _edges(values)
-    everyone, _ = np.histogram(values, edges)
-    shortlisted, _ = np.histogram(np.clip(chosen, edges[0], edges[-1]), edges)
+    low, high = float(edges[0]), float(edges[-1])
+    everyone, _ = np.histogram(np.clip(values, low, high), edges)
+    shortlisted, _ = np.histogram(np.clip(chosen, low, high), edges)
+    if beyond := int(((values < low) | (values > high)).sum()):
+        label += f"; beyond the axis, counted in the outermost bars: {beyond}"
     highest = int(everyone.max())
 
     def x(value: float) -> float:
-        share = (value - edges[0]) / (edges[-1] - edges[0])
+        share = (value - low) / (high - low)
         return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
 
     def y(count: float) -> float:
@@ -59,10 +64,13 @@ def histogram(values: np.ndarray, chosen: np.ndarray, label: str) -> str:
     ]
     for count in ticks(0, highest, 4):
         if count == int(count):
-            parts.append(_horizontal(y(count), f"{int(count):,}".replace(",", "\u202f")))
-    for low, high, n, m in zip(edges[:-1], edges[1:], everyone, shortlisted, strict=True):
-        title = f"{_short(low)} to {_short(high)}: {n} structures, {m} on the shortlist"
-        box = f'x="{x(low) + 0.75:.2f}" width="{max(x(high) - x(low) - 1.5, 0.5):.2f}"'
+            parts.append(_horizontal(y(count), number(count)))
+    ends = [min(low, float(values.min())), *edges[1:-1], max(high, float(values.max()))]
+    for i, (n, m) in enumerate(zip(everyone, shortlisted, strict=True)):
+        span = f"{_short(ends[i])} to {_short(ends[i + 1])}"
+        title = f"{span}: {n} structures, {m} on the shortlist"
+        left, right = x(edges[i]) + 0.75, x(edges[i + 1]) - 0.75
+        box = f'x="{left:.2f}" width="{max(right - left, 0.5):.2f}"'
         parts.append(f"<g><title>{escape(title)}</title>")
         parts.append(f'<rect class="all" {box} y="{y(n):.2f}" height="{y(0) - y(n):.2f}"/>')
         if m:
@@ -73,7 +81,7 @@ def histogram(values: np.ndarray, chosen: np.ndarray, label: str) -> str:
     parts.append(
         f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(0)}" y2="{y(0)}"/>'
     )
-    for value in ticks(float(edges[0]), float(edges[-1]), 8):
+    for value in ticks(low, high, 8):
         parts.append(
             f'<text class="tick" x="{x(value):.2f}" y="{y(0) + 18:.2f}" '
             f'text-anchor="middle">{_short(value)}</text>'
@@ -109,8 +117,14 @@ def outcome_bar(counts: dict[str, int]) -> str:
 
 
 def _edges(values: np.ndarray) -> np.ndarray:
-    """Return bin edges: about as many bins as the square root of n, between 8 and 60."""
-    low, high = float(values.min()), float(values.max())
+    """Return bin edges: about as many bins as the square root of n, between 8 and 60.
+
+    They end two widths of the middle 90 % beyond it, where the values go on, so that a prediction
+    or two gone astray do not press all others into one bar.
+    """
+    first, last = np.quantile(values, [0.05, 0.95])
+    low = max(float(values.min()), 3 * first - 2 * last)
+    high = min(float(values.max()), 3 * last - 2 * first)
     if low == high:
         spread = abs(low) * 0.05 or 0.5
         low, high = low - spread, high + spread

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from screenkit.errors import Outcome
 
@@ -24,3 +24,7 @@ class Row:
     frame_ambiguous_fraction: float = math.nan
     values: tuple[float, ...] = ()
     """One per target, in its unit; empty means that none is known."""
+
+    def stopped(self, code: str, message: str, outcome: Outcome = Outcome.FAILED) -> Row:
+        """Return the row of a structure that goes no further, with what is known of it so far."""
+        return replace(self, outcome=outcome, code=code, message=message)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 
 from screenkit.crystal.checks import CheckSettings, check
 from screenkit.crystal.cif import read_cif
-from screenkit.crystal.library import Document
+from screenkit.crystal.document import Document
 from screenkit.crystal.neighbors import find_neighbors
 from screenkit.errors import CrystalError, Outcome
 from screenkit.executors.executor import ShardReport
@@ -51,12 +50,6 @@ O1 O 0.3 0.3 0.3
 """
 
 
-def failed_row(name: str, code: str, message: str, outcome: Outcome = Outcome.FAILED) -> Row:
-    """Return the row of a structure of which nothing is known but why it stopped."""
-    nan = math.nan
-    return Row(name, outcome, code, message, "", 0, nan, nan, nan, nan, ())
-
-
 def featurize(
     documents: Sequence[Document],
     checks: CheckSettings,
@@ -70,7 +63,7 @@ def featurize(
     """
     for document in documents:
         if document.name in lost:
-            yield failed_row(document.name, "worker_lost", lost[document.name]), None
+            yield Row(document.name).stopped("worker_lost", lost[document.name]), None
         else:
             yield _featurize_one(document, checks, graph)
 
@@ -78,7 +71,7 @@ def featurize(
 def _featurize_one(
     document: Document, checks: CheckSettings, settings: GraphSettings
 ) -> tuple[Row, Graph | None]:
-    row = failed_row(document.name, "", "", Outcome.OK)
+    row = Row(document.name)
     try:
         crystal = read_cif(document.read(), document.name)
         row = dataclasses.replace(
@@ -93,21 +86,14 @@ def _featurize_one(
         check(crystal, neighbors, checks)
         graph = build_graph(crystal, neighbors, settings)
     except CrystalError as error:
-        return (
-            dataclasses.replace(row, outcome=error.outcome, code=error.code, message=error.message),
-            None,
-        )
+        return row.stopped(error.code, error.message, error.outcome), None
     except MemoryError:
         message = f"{document.place} needs more memory than this worker has"
-        return dataclasses.replace(
-            row, outcome=Outcome.FAILED, code="out_of_memory", message=message
-        ), None
+        return row.stopped("out_of_memory", message), None
     except Exception as error:  # noqa: BLE001  our fault, but no reason to lose the other rows
         _log.exception("unexpected error in %s", document.place)
         message = f"a fault of screenkit, please report it with the file: {type(error).__name__}"
-        return dataclasses.replace(
-            row, outcome=Outcome.FAILED, code="internal_error", message=message
-        ), None
+        return row.stopped("internal_error", message), None
     return dataclasses.replace(row, frame_ambiguous_fraction=graph.frame_ambiguous_fraction), graph
 
 

@@ -21,8 +21,8 @@ import torch
 from pydantic import Field
 
 from screenkit.crystal.checks import CheckSettings
-from screenkit.crystal.library import Document
-from screenkit.errors import MismatchError, Outcome, UsageError
+from screenkit.crystal.document import Document
+from screenkit.errors import MismatchError, UsageError
 from screenkit.executors.executor import ShardReport
 from screenkit.graph.batch import collate, pack
 from screenkit.graph.graph import Graph
@@ -139,8 +139,7 @@ class PredictTask:
                 place = waiting[done]
                 done += 1
                 rows[place] = _finish(rows[place], graph, output, checkpoint)
-        blank = (float("nan"),) * len(checkpoint.targets)
-        return [row if row.values else dataclasses.replace(row, values=blank) for row in rows]
+        return rows
 
 
 def run_network(network: Model, graphs: Sequence[Graph]) -> list[np.ndarray | None]:
@@ -170,20 +169,12 @@ def run_network(network: Model, graphs: Sequence[Graph]) -> list[np.ndarray | No
 def _finish(row: Row, graph: Graph, output: np.ndarray | None, checkpoint: Checkpoint) -> Row:
     assert row.name == graph.name
     if output is None:
-        return dataclasses.replace(
-            row,
-            outcome=Outcome.FAILED,
-            code="out_of_memory",
-            message=f"{len(graph)} atoms do not fit into the device's memory, even alone",
+        return row.stopped(
+            "out_of_memory", f"{len(graph)} atoms do not fit into the device's memory, even alone"
         )
     values = checkpoint.restore(output[None])[0]
     if not np.isfinite(values).all():
-        return dataclasses.replace(
-            row,
-            outcome=Outcome.FAILED,
-            code="prediction_not_finite",
-            message="the network's output is not a finite number",
-        )
+        return row.stopped("prediction_not_finite", "the network's output is not a finite number")
     return dataclasses.replace(row, values=tuple(values.tolist()))
 
 

@@ -18,9 +18,15 @@ from screenkit.learn.fit import FitSettings
 from screenkit.learn.labels import LabelSettings
 from screenkit.ranking.ranking import RankSettings
 from screenkit.recipe import Recipe
+from screenkit.settings import Settings
 from screenkit.tasks.predict import PredictSettings
 
 COMMANDS = [rank, train, evaluate]
+OUTSIDE_THE_RECIPE = {
+    "source", "sources", "ids", "labels", "recipe", "output", "progress", "verbose", "quiet",
+    "debug",
+}  # fmt: skip
+"""What to read, where to write and how to say so is not part of a study."""
 OPTIONS = {
     name: get_args(value)[1]
     for name, value in vars(options).items()
@@ -62,6 +68,15 @@ def test_every_option_is_explained(name: str):
 def test_a_command_keeps_no_default_of_its_own(command: Any):
     for name, parameter in inspect.signature(command).parameters.items():
         assert parameter.default in (None, False, inspect.Parameter.empty), name
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_option_is_called_like_the_field_that_it_fills(command: Any):
+    sections = [kind for kind in get_type_hints(Recipe).values() if inspect.isclass(kind)]
+    fields = set(Recipe.model_fields).union(
+        *(kind.model_fields for kind in sections if issubclass(kind, Settings))
+    )
+    assert set(inspect.signature(command).parameters) - OUTSIDE_THE_RECIPE <= fields
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -55,6 +55,14 @@ def test_between_them_there_is_a_line_every_ten_seconds_at_most(
     assert len(said) == 1 + 3
 
 
+def test_the_end_is_not_said_twice(plain: PlainTrack, said: list[str], clock: Clock):
+    plain.start("Predicting", 10)
+    clock.now += 11
+    plain.advance(10)
+    plain.finish()
+    assert len(said) == 2
+
+
 def test_what_an_earlier_run_did_says_nothing_of_the_pace(
     plain: PlainTrack, said: list[str], clock: Clock
 ):

@@ -103,10 +103,18 @@ def test_another_model_on_the_same_output_is_refused_and_named(
 
 @pytest.mark.parametrize(("limit", "code"), [("0", 3), ("1", 0)])
 def test_more_failures_than_allowed_end_with_three(
-    library: Path, model: Path, tmp_path: Path, limit: str, code: int
+    library: Path,
+    model: Path,
+    tmp_path: Path,
+    limit: str,
+    code: int,
+    capsys: pytest.CaptureFixture[str],
 ):
     words = arguments(library, model, tmp_path / "run", "-q", "--max-failures", limit)
     assert run(words) == code
+    said = capsys.readouterr().err
+    assert ("1 failed, and --max-failures allows 0" in said) == bool(code)
+    assert ("failures.csv" in said) == bool(code)
 
 
 def test_a_library_without_one_good_structure_ends_with_three(

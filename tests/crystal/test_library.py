@@ -21,8 +21,14 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 
-from screenkit.crystal.document import SIZE_LIMIT, cif_suffix, document_name, file_path
-from screenkit.crystal.library import Document, Library
+from screenkit.crystal.document import (
+    SIZE_LIMIT,
+    Document,
+    cif_suffix,
+    document_name,
+    file_path,
+)
+from screenkit.crystal.library import Library
 from screenkit.errors import CrystalError, SourceError
 
 FILES = {"b.cif": b"bee", "a/x.CIF": b"ax", "a/y.cif.gz": gzip.compress(b"ay"), "note.txt": b"no"}

@@ -13,7 +13,8 @@ import pytest
 from screenkit.errors import Outcome
 from screenkit.ranking.ranking import RankSettings, rank
 from screenkit.report import svg
-from screenkit.report.page import Study, duration, figure, flags, number, page, write_page
+from screenkit.report.page import Study, page, write_page
+from screenkit.report.words import duration, figure, flags, number
 from tests.stores import bad, make_store, ok
 
 EVIL = '"><script>alert(1)</script><img src=x onerror=y>&amp;'
@@ -125,6 +126,17 @@ def test_the_bars_of_the_histogram_hold_every_structure():
     chosen = [int(n) for n in re.findall(r", (\d+) on the shortlist", drawn)]
     assert sum(counts) == 500
     assert sum(chosen) == 20
+
+
+@pytest.mark.parametrize("count", [100, 2000])
+def test_a_value_gone_astray_does_not_hide_the_others_and_is_counted(count: int):
+    values = np.append(np.random.default_rng(0).normal(size=count), [-1200.0, 900.0])
+    drawn = svg.histogram(values, values[-1:], "x")
+    counts = [int(n) for n in re.findall(r": (\d+) structures", drawn)]
+    assert sum(counts) == count + 2
+    assert max(counts) < 0.5 * count
+    assert "−1200 to " in drawn and " to 900: " in drawn
+    assert "beyond the axis, counted in the outermost bars: 2" in drawn
 
 
 @pytest.mark.parametrize("values", [[1.0], [0.0, 0.0], [-1e-9, 1e9], [5.0] * 100])

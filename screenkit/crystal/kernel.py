@@ -1,0 +1,34 @@
+"""Kernel: a loop over numpy arrays that numba compiles when it is first called.
+
+The machine code is kept beside the module, or in the user's cache folder, for the processes that
+come after. Where neither can be written, as in a container without a home or with a quota used up,
+each process compiles for itself, which takes it some ten seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import numba
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of arrays and numbers, compiled, and without the GIL while it runs."""
+    try:
+        compiled = numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # no folder to keep it in
+        return numba.njit(nogil=True)(function)
+    # numba has no setting for this; without it a full disk would end the first call.
+    if cache := getattr(compiled, "_cache", None):
+        cache.save_overload = _forgiving(cache.save_overload)
+    return compiled
+
+
+def _forgiving(save: Callable[..., None]) -> Callable[..., None]:
+    def keep(*arguments: Any) -> None:
+        with suppress(OSError):
+            save(*arguments)
+
+    return keep
