@@ -113,10 +113,6 @@ class Recipe(Settings):
         lines = [*head, *dump_lines(self.model_dump(mode="json"))]
         return "\n".join(lines) + "\n"
 
-    def dump(self, path: Path, comment: str = "") -> None:
-        """Write `to_yaml` to a file. Not atomic: a run writes it before anything hangs on it."""
-        path.write_text(self.to_yaml(comment), encoding="utf-8")
-
 
 def _target(text: str) -> Target:
     """Return the target of `--target COLUMN[:max|min]`."""

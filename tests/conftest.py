@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,3 +22,24 @@ def data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("SCREENKIT_DATA names no folder of real structures")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def bad_corpus(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of bad files, made once, and what must become of each in `expected.csv`."""
+    generator = data / "bad" / "make_bad.py"
+    if not generator.exists():
+        pytest.skip("SCREENKIT_DATA has no bad/make_bad.py")
+    folder = tmp_path_factory.mktemp("bad")
+    command = [sys.executable, str(generator), str(folder)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def expected(bad_corpus: Path) -> list[dict[str, str]]:
+    """The rows of the corpus's `expected.csv`."""
+    with (bad_corpus / "expected.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 321
+    return rows

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from screenkit.crystal.crystal import Crystal
+from screenkit.crystal.elements import SYMBOLS
 
 
 def crystal(numbers, fractional, lattice, name="test") -> Crystal:
@@ -73,3 +76,20 @@ def supercell(given: Crystal, repeats: tuple[int, int, int]) -> Crystal:
 def mirrored(given: Crystal) -> Crystal:
     mirror = np.diag([-1.0, 1.0, 1.0])
     return Crystal(given.name, given.numbers, given.positions @ mirror, given.lattice @ mirror)
+
+
+def write_cif(given: Crystal, path: Path) -> None:
+    """Write a crystal in P1, with six decimals."""
+    lengths = np.linalg.norm(given.lattice, axis=1)
+    a, b, c = given.lattice / lengths[:, None]
+    angles = np.degrees(np.arccos([b @ c, a @ c, a @ b]))
+    cell = zip(("length_a", "length_b", "length_c"), lengths, strict=True)
+    turns = zip(("angle_alpha", "angle_beta", "angle_gamma"), angles, strict=True)
+    lines = [f"data_{path.stem}", "_symmetry_space_group_name_H-M 'P 1'"]
+    lines += [f"_cell_{key} {value:.6f}" for key, value in (*cell, *turns)]
+    lines += ["loop_", "_atom_site_label", "_atom_site_type_symbol"]
+    lines += [f"_atom_site_fract_{axis}" for axis in "xyz"]
+    for i, (z, place) in enumerate(zip(given.numbers, given.fractional, strict=True)):
+        symbol = SYMBOLS[z]
+        lines.append(f"{symbol}{i} {symbol} " + " ".join(f"{x:.6f}" for x in place))
+    path.write_text("\n".join(lines) + "\n")

@@ -70,21 +70,15 @@ def verdict(row: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("executor", ["serial", "dask"])
 def test_every_bad_file_is_one_row_as_expected_and_nothing_is_written_beside_the_run(
-    data: Path, tmp_path: Path, executor: str
+    bad_corpus: Path, expected: list[dict[str, str]], tmp_path: Path, executor: str
 ):
-    corpus, work = tmp_path / "corpus", tmp_path / "work"
-    work.mkdir()
-    generator = [sys.executable, str(data / "bad" / "make_bad.py"), str(corpus)]
-    subprocess.run(generator, check=True, stdout=subprocess.DEVNULL)
-    before = listing(corpus)
-    rank(corpus, work, "--executor", executor, "--shard-size", "64")
-    assert listing(corpus) == before
-    assert {path.name for path in work.iterdir()} == {"run", "tiny-0.safetensors"}
+    before = listing(bad_corpus)
+    rank(bad_corpus, tmp_path, "--executor", executor, "--shard-size", "64")
+    assert listing(bad_corpus) == before
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "tiny-0.safetensors"}
 
-    found = rows(work / "run")
-    with (corpus / "expected.csv").open(newline="", encoding="utf-8") as file:
-        expected = list(csv.DictReader(file))
-    assert len(found) == len(expected) == 321
+    found = rows(tmp_path / "run")
+    assert len(found) == len(expected)
     wrong = []
     for row in expected:
         if "root-skip" in row["flags"] and os.geteuid() == 0:

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
-from screenkit.errors import MismatchError, UsageError
+from screenkit.errors import LabelError, MismatchError, UsageError
 from screenkit.flows.evaluate import evaluate
 from screenkit.flows.screen import screen
 from screenkit.flows.train import train
@@ -250,8 +250,6 @@ def test_a_target_that_would_hide_a_column_is_refused_before_any_work(tmp_path, 
 
 
 def test_evaluating_on_labels_without_a_known_column_says_what_is_predicted(tmp_path, labels):
-    from screenkit.errors import LabelError
-
     with pytest.raises(LabelError) as caught:
         evaluate([EXAMPLES], labels, recipe(tmp_path), tmp_path / "run")
     assert "uptake" in caught.value.hint

@@ -98,7 +98,7 @@ def test_a_recipe_is_written_and_read_again_unchanged(tmp_path: Path):
     recipe = Recipe.parse("rank: {where: \"name != 'no'\"}\nnetwork: {width: 64}\n").override(
         targets=["uptake_mol_kg", "heat:min"], workers=3, model="a b: c#d.safetensors"
     )
-    recipe.dump(tmp_path / "r.yaml", "any words: # at all")
+    (tmp_path / "r.yaml").write_text(recipe.to_yaml("any words: # at all"), encoding="utf-8")
     assert Recipe.load(tmp_path / "r.yaml") == recipe
 
 

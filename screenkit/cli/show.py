@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from screenkit.crystal.archive import SUFFIXES
 from screenkit.ranking.ranking import Ranking
 from screenkit.report.words import NARROW_SPACE, duration, figure, flags, number
 
@@ -41,7 +42,7 @@ def default_output(sources: Sequence[Path], model: str) -> Path:
     name = source.name or source.resolve().name or "library"
     if name == "..":
         name = source.resolve().name or "library"
-    for suffix in (".tar.gz", ".tar.xz", ".tar.bz2", ".tar", ".tgz", ".txz", ".zip", ".txt"):
+    for suffix in (*SUFFIXES, ".txt"):
         name = name.removesuffix(suffix) or name
     name = name.removesuffix(".gz").removesuffix(".cif") or name
     kind = Path(model).name.removesuffix(".safetensors")

@@ -47,7 +47,8 @@ class Neighbors:
     offsets: np.ndarray
     """(n, k, 3) int32. Its lattice translation, in cells, relative to the wrapped positions."""
     distances: np.ndarray
-    """(n, k) float64, Å. Ascending, but for reordering by less than `TIE_TOLERANCE` in a shell."""
+    """(n, k) float64, Å. Ascending from shell to shell; within one, in the order that was asked
+    for (`find_neighbors`, `ties`)."""
     vectors: np.ndarray
     """(n, k, 3) float64, Å. From the atom to the neighbour."""
     tied: np.ndarray

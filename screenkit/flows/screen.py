@@ -237,6 +237,14 @@ def _remarks(result: Screening) -> list[str]:
             f"(the median of the training set: {median.get('mae', float('nan')):.3g}) and a "
             f"Spearman rank correlation of {model['spearman']:.3f}."
         )
+    if span := result.checkpoint.record.get("label_range", {}).get(result.ranking.target):
+        values = result.ranking.values(result.ranking.target)
+        outside = int(((values < span[0]) | (values > span[1])).sum())
+        if outside:
+            remarks.append(
+                f"{outside} of the {len(values)} ranked structures are predicted outside the "
+                f"labels it was trained on ({span[0]:.3g} to {span[1]:.3g}): extrapolation."
+            )
     ambiguous = result.ranking.values("frame_ambiguous_fraction")
     share = float(np.mean(ambiguous > OFTEN_AMBIGUOUS)) if len(ambiguous) else 0.0
     if share > _MANY:

@@ -274,6 +274,11 @@ def _fit(
     return state, means, deviations
 
 
+def _range(values: np.ndarray) -> list[float]:
+    """Return the least and the largest label, NaN left out."""
+    return [float(np.nanmin(values)), float(np.nanmax(values))]
+
+
 def _earlier_state(path: Path, stamp: str, track: Track) -> FitState | None:
     """Return the state that an earlier run of this very training left, if any."""
     try:
@@ -323,6 +328,10 @@ def _conclude(
     record = plain(metrics) | {
         "data": recipe.labels.source,
         "data_sha256": material.digest,
+        "label_range": {
+            target.name: _range(labels.values[split.train, t])
+            for t, target in enumerate(checkpoint.targets)
+        },
         "fit": recipe.fit.model_dump(mode="json"),
         "versions": versions(),
     }

@@ -1,4 +1,7 @@
-"""GraphBatch: many graphs as one, for the network; and packing graphs under an atom budget."""
+"""GraphBatch: many graphs as one, for the network; and packing graphs under an atom budget.
+
+Not covered: graphs of different k in one batch.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from screenkit.graph.graph import Graph
+from screenkit.graph.graph import Graph, stack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,19 +67,16 @@ def collate(graphs: Sequence[Graph]) -> GraphBatch:
     """
     if not graphs:
         raise ValueError("a batch needs at least one graph")
+    arrays = stack(graphs)
     counts = np.array([len(graph) for graph in graphs])
     starts = np.cumsum(counts) - counts
-    neighbors = np.concatenate([g.neighbors for g in graphs]).astype(np.int64)
-    neighbors += np.repeat(starts, counts)[:, None]
-    framed = [g.frames for g in graphs if g.frames is not None]
-    if framed and len(framed) != len(graphs):
-        raise ValueError(f"{len(framed)} of {len(graphs)} graphs have frames; all or none must")
+    neighbors = arrays["neighbors"].astype(np.int64) + np.repeat(starts, counts)[:, None]
     return GraphBatch(
-        species=torch.from_numpy(np.concatenate([g.species for g in graphs]).astype(np.int64)),
+        species=torch.from_numpy(arrays["species"].astype(np.int64)),
         neighbors=torch.from_numpy(neighbors),
-        distances=torch.from_numpy(np.concatenate([g.distances for g in graphs])),
-        vectors=torch.from_numpy(np.concatenate([g.vectors for g in graphs])),
-        frames=torch.from_numpy(np.concatenate(framed)) if framed else None,
+        distances=torch.from_numpy(arrays["distances"]),
+        vectors=torch.from_numpy(arrays["vectors"]),
+        frames=torch.from_numpy(arrays["frames"]) if "frames" in arrays else None,
         owner=torch.from_numpy(np.repeat(np.arange(len(graphs)), counts)),
         counts=torch.from_numpy(counts),
     )

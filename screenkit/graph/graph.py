@@ -53,7 +53,11 @@ class Graph:
 def stack(graphs: Sequence[Graph]) -> dict[str, np.ndarray]:
     """Return the graphs side by side: each array of `Graph` with the atoms of all of them.
 
-    `frames` stands among them only where the graphs have frames.
+    `frames` stands among them only where the graphs have frames. `neighbors` still counts from the
+    first atom of each graph.
+
+    Raises:
+        ValueError: there are no graphs, or only some have frames.
     """
     arrays = {
         "species": np.concatenate([g.species for g in graphs]),
@@ -62,6 +66,8 @@ def stack(graphs: Sequence[Graph]) -> dict[str, np.ndarray]:
         "vectors": np.concatenate([g.vectors for g in graphs]),
     }
     framed = [g.frames for g in graphs if g.frames is not None]
+    if framed and len(framed) != len(graphs):
+        raise ValueError(f"{len(framed)} of {len(graphs)} graphs have frames; all or none must")
     return arrays | ({"frames": np.concatenate(framed)} if framed else {})
 
 
@@ -71,7 +77,14 @@ def unstack(
     counts: Sequence[int],
     ambiguous_fractions: Sequence[float],
 ) -> list[Graph]:
-    """Return the graphs that `stack` put side by side, as views, given each one's atoms."""
+    """Return the graphs that `stack` put side by side, as views.
+
+    Args:
+        arrays: what `stack` returned.
+        names: of the graphs, in their order.
+        counts: atoms of each.
+        ambiguous_fractions: `frame_ambiguous_fraction` of each.
+    """
     stops = np.cumsum(counts)
     graphs = []
     for name, stop, count, fraction in zip(names, stops, counts, ambiguous_fractions, strict=True):

@@ -25,7 +25,8 @@ from screenkit.settings import Settings
 
 
 class FitSettings(Settings):
-    """How to train. The defaults are those of Zhang et al. 2021."""
+    """How to train. Optimiser, learning rate and batches are by default those of Zhang et al. 2021;
+    what the paper leaves open is in `docs/papers.md`."""
 
     epochs: int = Field(default=150, ge=1)
     """Passes over the training set; the best epoch by validation is kept."""
@@ -36,6 +37,7 @@ class FitSettings(Settings):
     decay_every: int = Field(default=50, ge=1)
     """Epochs after which the learning rate is multiplied by `decay_factor`, again and again."""
     decay_factor: float = Field(default=0.1, gt=0, le=1)
+    """0 to 1; see `decay_every`."""
     weight_decay: float = Field(default=0.0, ge=0)
     """Adam's, on the weights as L2."""
     valid_fraction: float = Field(default=0.1, gt=0, lt=0.5)
@@ -113,6 +115,18 @@ def fit(
     """Train to the last epoch, yielding the state after each; goes on from `state` if given.
 
     The loss is the mean square over all labels that are known, of all targets together.
+
+    Args:
+        model: its name in the catalogue.
+        model_settings: of that model's settings class.
+        train: what the weights are fitted to, in the graphs that the model asks for.
+        valid: what chooses the best epoch, by mean absolute error over all targets.
+        settings: how to train.
+        state: what an earlier call with the same arguments yielded last.
+        device: `cpu` or a CUDA device.
+
+    Raises:
+        CheckpointError: there is no such model.
     """
     torch.manual_seed(settings.seed)
     network = model_class(model)(model_settings, train.labels.shape[1]).to(device)

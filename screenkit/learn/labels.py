@@ -1,4 +1,7 @@
-"""Labels: what is known of a library, from a CSV table, one row per structure."""
+"""Labels: what is known of a library, from a CSV table, one row per structure.
+
+Not covered: units. What stands in the table is taken to be in the unit of its target.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,11 @@ class Labels:
     """(n) group of each structure; its own name where the table has no groups."""
 
     def take(self, names: Sequence[str]) -> Labels:
-        """Return the rows of these structures, in this order; all must be in the table."""
+        """Return the rows of these structures, in this order.
+
+        Raises:
+            KeyError: one of them is not in the table.
+        """
         place = {name: i for i, name in enumerate(self.names)}
         rows = [place[name] for name in names]
         return Labels(tuple(names), self.values[rows], tuple(self.groups[i] for i in rows))
@@ -61,9 +68,9 @@ def label_columns(path: Path) -> list[str]:
 
 
 def read_labels(path: Path, targets: Sequence[Target], settings: LabelSettings) -> Labels:
-    """Return the labels in a CSV table with a header line.
+    """Return the labels in a CSV table with a header line, UTF-8, in the targets' units.
 
-    An empty cell, `nan` or `NA` is a missing label.
+    An empty cell, `nan` or `NA` is a missing label. Columns that nobody asks for are not read.
 
     Raises:
         LabelError: the file cannot be read, a column is missing, a name comes twice, or a cell

@@ -1,4 +1,7 @@
-"""How good predictions are, always beside what is trivial: the median, and a line on density."""
+"""How good predictions are, always beside what is trivial: the median, and a line on density.
+
+Not covered: uncertainty of the figures, and of single predictions.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,9 @@ from scipy.stats import spearmanr
 def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """Return n, MAE, RMSE, R2 and Spearman's rho of predictions (n,) against labels (n,).
 
-    MAE and RMSE are in the label's unit. Rows without a label or a prediction are left out. R2
-    and Spearman are NaN where all labels, or all predictions, are equal.
+    MAE and RMSE are in the label's unit. Rows without a label or a prediction are left out. R2 is
+    1 - (sum of squared errors) / (sum of squares about the labels' mean), NaN where all labels are
+    equal; Spearman's rho is NaN where all labels, or all predictions, are.
     """
     known = np.isfinite(truth) & np.isfinite(predicted)
     truth, predicted = truth[known], predicted[known]
@@ -34,7 +38,8 @@ def baselines(
     """Return the metrics on `test` (m,) of two trivial models fitted to `train` (n,).
 
     `median` predicts the training set's median for all; `linear_density` is a straight line on
-    the crystal density (g/cm3).
+    the crystal density (g/cm3), by least squares. Rows of `train` without a label or a density are
+    left out; without any other row there are no baselines.
     """
     known = np.isfinite(train) & np.isfinite(train_density)
     if not known.any():

@@ -44,6 +44,9 @@ class Target(Settings):
         """Return the target of `COLUMN[:min|max]`; a known unit at the column's end moves to unit.
 
         `co2_uptake_16bar_298K_mol_kg` becomes `co2_uptake_16bar_298K` in mol/kg.
+
+        Raises:
+            ValidationError: the column cannot be a target's name, or the end is neither of the two.
         """
         column, _, better = text.partition(":")
         name, unit = column, ""

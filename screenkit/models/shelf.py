@@ -25,6 +25,11 @@ def find_checkpoint(model: str) -> Path:
         return on_shelf[model]
     if Path(model).is_file():
         return Path(model)
+    if "/" in model or model.endswith(".safetensors"):
+        raise CheckpointError(
+            f"there is no checkpoint file {model}",
+            hint=f"`screenkit train` writes them; shipped are {', '.join(on_shelf) or 'none'}",
+        )
     raise CheckpointError(
         f"no checkpoint named {model!r}",
         hint=f"there are {', '.join(on_shelf) or 'none shipped'}; or give --model the path of a "

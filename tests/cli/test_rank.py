@@ -197,7 +197,7 @@ def test_names_with_a_dash_first_and_with_markup_go_through(
     words = ["rank", "--model", str(model), "--executor", "serial", "--", "-v"]
     assert run(words) == 0
     shown = capsys.readouterr().out
-    output = Path("v-untrained")
+    output = Path("v-tiny-0")
     assert "[red]x[" in shown
     assert "./-v" in shown
     assert {row["name"] for row in rows(output / "ranking.csv")} >= {"'=1+1", "<script>"}

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from screenkit.cli.app import run
-from tests.cli.conftest import write_cif
-from tests.crystals import rock_salt
+from tests.crystals import rock_salt, write_cif
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
 from screenkit.crystal.neighbors import find_neighbors
 from screenkit.graph.batch import collate, pack
 from screenkit.graph.build import build_graph
-from screenkit.graph.graph import GraphSettings
+from screenkit.graph.graph import GraphSettings, stack, unstack
 from tests.crystals import random_crystal
 
 SETTINGS = GraphSettings(k=6, frames=True)
@@ -23,6 +25,15 @@ def test_no_edge_leads_from_one_crystal_to_another():
     batch = collate([graph(0, 5), graph(1, 9), graph(2, 7)])
     assert batch.counts.tolist() == [5, 9, 7]
     assert (batch.owner[batch.neighbors] == batch.owner[:, None]).all()
+
+
+def test_what_is_put_side_by_side_comes_apart_again():
+    graphs = [graph(0, 5), graph(1, 9)]
+    fractions = [g.frame_ambiguous_fraction for g in graphs]
+    again = unstack(stack(graphs), [g.name for g in graphs], [5, 9], fractions)
+    for before, after in zip(graphs, again, strict=True):
+        for field in fields(before):
+            np.testing.assert_array_equal(getattr(before, field.name), getattr(after, field.name))
 
 
 def test_packing_keeps_order_and_budget_and_gives_a_giant_its_own_batch():

@@ -1,4 +1,4 @@
-"""Figures against scikit-learn's and against cases done by hand."""
+"""Figures against cases done by hand."""
 
 from __future__ import annotations
 

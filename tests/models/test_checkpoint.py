@@ -85,6 +85,14 @@ def test_a_truncated_file_is_refused(path, stop):
         Checkpoint.load(path)
 
 
+def test_a_flipped_bit_in_the_weights_is_found(path):
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match="SHA-256 differs"):
+        Checkpoint.load(path)
+
+
 def test_a_pickle_is_refused_and_not_run(tmp_path):
     canary = tmp_path / "canary"
 
@@ -110,6 +118,8 @@ def test_a_missing_model_is_named_with_those_there_are(tmp_path):
     with pytest.raises(CheckpointError, match="no checkpoint named 'knagnc'") as caught:
         find_checkpoint("knagnc")
     assert "knagcn" in caught.value.hint
+    with pytest.raises(CheckpointError, match="no checkpoint file"):
+        find_checkpoint(str(tmp_path / "model.safetensors"))
 
 
 def test_every_shipped_checkpoint_loads_and_says_how_well_it_did():

@@ -65,7 +65,7 @@ def test_a_failing_writer_leaves_the_old_file(tmp_path):
     assert files(tmp_path) == ["x"]
 
 
-def test_nobody_else_may_read_or_write(tmp_path):
+def test_only_the_owner_writes_and_only_the_group_may_read(tmp_path):
     publish(tmp_path / "x", b"")
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) & 0o137 == 0
 
