@@ -42,8 +42,6 @@ _SETTINGS = {
     "distributed.worker.memory.target": False,  # nothing worth a spill stays on a worker
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
-    "distributed.comm.timeouts.connect": "180 s",  # a crowded machine wakes processes late
-    "distributed.comm.timeouts.tcp": "180 s",
     "distributed.admin.large-graph-warning-threshold": "1 TiB",
     "distributed.admin.low-level-log-length": 100,  # a driver's memory does not grow
 }
