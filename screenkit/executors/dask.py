@@ -51,6 +51,7 @@ _ONE_THREAD = dict.fromkeys(
 _AHEAD = 2  # shards under way per worker
 _FRUITLESS = 3  # times that a shard kills workers though none of its structures does
 _PATIENCE = 60.0  # seconds without a single worker
+_CLOSING = 10.0  # seconds that workers have to leave
 _LOOK = 1.0  # seconds between two looks at the workers
 
 
@@ -86,7 +87,8 @@ class DaskExecutor:
             settings = {**_SETTINGS, "temporary-directory": scratch}
             stack.enter_context(dask.config.set(settings))
             try:
-                self._cluster = stack.enter_context(_start(self.workers, scratch))
+                self._cluster = _start(self.workers, scratch)
+                stack.callback(_close, self._cluster)
                 self._client = stack.enter_context(Client(self._cluster, set_as_default=False))
                 self._client.register_plugin(_Quiet())
             except (OSError, RuntimeError, TimeoutError) as error:
@@ -103,11 +105,7 @@ class DaskExecutor:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            self._stack.close()
-        except (TimeoutError, CommClosedError):
-            # The work is done and on disk; the workers are daemons and end with this process.
-            _log.warning("the workers were slow to leave")
+        self._stack.close()
 
     def run(self, task: Task, work: Work) -> Generator[ShardReport, None, None]:
         """Yield one report per shard, as they are done.
@@ -228,3 +226,18 @@ def _start(workers: int, scratch: str) -> LocalCluster:
         local_directory=scratch,
         env=_ONE_THREAD,
     )
+
+
+def _close(cluster: LocalCluster) -> None:
+    """Close a cluster, by force where it does not close.
+
+    A nanny that is just replacing a dead worker may wait for ever. What was finished is on disk.
+    """
+    pids = [nanny.pid for nanny in cluster.workers.values() if getattr(nanny, "pid", None)]
+    try:
+        cluster.close(timeout=_CLOSING)
+    except (TimeoutError, CommClosedError):
+        _log.warning("the workers were slow to leave")
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
