@@ -24,7 +24,7 @@ class GraphBatch:
     neighbors: torch.Tensor
     """(N, k) int64. Index of each neighbour's atom in the batch."""
     distances: torch.Tensor
-    """(N, k) float32, Å."""
+    """(N, k) float32, Å. Infinite at an empty place."""
     vectors: torch.Tensor
     """(N, k, 3) float32, Å."""
     frames: torch.Tensor | None
@@ -33,6 +33,10 @@ class GraphBatch:
     """(N,) int64, ascending. Which crystal each atom belongs to."""
     counts: torch.Tensor
     """(B,) int64. Atoms of each crystal."""
+    charges: torch.Tensor | None = None
+    """(N,) float32, e; None where the model needs none."""
+    features: torch.Tensor | None = None
+    """(B, D) float32. Numbers of each crystal as a whole; None where the model needs none."""
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -46,6 +50,11 @@ class GraphBatch:
                 None if value is None else value.to(device, non_blocking=non_blocking)
             )
         return GraphBatch(**moved)
+
+    @property
+    def filled(self) -> torch.Tensor:
+        """(N, k) bool. Where a neighbour stands; False at an empty place."""
+        return torch.isfinite(self.distances)
 
     @property
     def local(self) -> torch.Tensor:
@@ -63,7 +72,7 @@ def collate(graphs: Sequence[Graph]) -> GraphBatch:
     """Return the graphs, in their order, as one batch.
 
     Raises:
-        ValueError: there are no graphs, or only some have frames.
+        ValueError: there are no graphs, or only some carry what others do.
     """
     if not graphs:
         raise ValueError("a batch needs at least one graph")
@@ -71,14 +80,21 @@ def collate(graphs: Sequence[Graph]) -> GraphBatch:
     counts = np.array([len(graph) for graph in graphs])
     starts = np.cumsum(counts) - counts
     neighbors = arrays["neighbors"].astype(np.int64) + np.repeat(starts, counts)[:, None]
+    extras = {
+        name: torch.from_numpy(arrays[name])
+        for name in ("frames", "charges", "features")
+        if name in arrays
+    }
     return GraphBatch(
         species=torch.from_numpy(arrays["species"].astype(np.int64)),
         neighbors=torch.from_numpy(neighbors),
         distances=torch.from_numpy(arrays["distances"]),
         vectors=torch.from_numpy(arrays["vectors"]),
-        frames=torch.from_numpy(arrays["frames"]) if "frames" in arrays else None,
+        frames=extras.get("frames"),
         owner=torch.from_numpy(np.repeat(np.arange(len(graphs)), counts)),
         counts=torch.from_numpy(counts),
+        charges=extras.get("charges"),
+        features=extras.get("features"),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.neighbors import Neighbors
+from screenkit.graph.features import describe
 from screenkit.graph.frames import local_frames
 from screenkit.graph.graph import Graph, GraphSettings
 
@@ -27,6 +28,10 @@ def build_graph(crystal: Crystal, neighbors: Neighbors, settings: GraphSettings)
     if settings.frames:
         exact, ambiguous = local_frames(neighbors)
         frames, fraction = exact.astype(np.float32), float(ambiguous.mean())
+    charges = None
+    if settings.charges:
+        known = crystal.charges
+        charges = np.zeros(len(crystal), np.float32) if known is None else known.astype(np.float32)
     return Graph(
         name=crystal.name,
         species=crystal.numbers,
@@ -35,4 +40,6 @@ def build_graph(crystal: Crystal, neighbors: Neighbors, settings: GraphSettings)
         vectors=neighbors.vectors.astype(np.float32),
         frames=frames,
         frame_ambiguous_fraction=fraction,
+        charges=charges,
+        features=describe(crystal, settings.features) if settings.features else None,
     )

@@ -6,13 +6,15 @@ padding, no scatter in a convolution, and memory grows with atoms alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
 from screenkit.crystal.neighbors import Ties
+from screenkit.graph.features import FeatureName
 from screenkit.settings import Settings
 
 
@@ -25,6 +27,13 @@ class GraphSettings(Settings):
     """Order of neighbours at one distance; see `crystal.neighbors.find_neighbors`."""
     frames: bool = False
     """Whether each atom carries a local frame (k-NAGCN)."""
+    neighbors: Literal["nearest", "voronoi"] = "nearest"
+    """`nearest`: the k nearest images. `voronoi`: those of them that share a Voronoi face and are
+    bonded by their covalent radii; the places left over are empty."""
+    charges: bool = False
+    """Whether each atom carries the partial charge of its file, 0 where the file has none."""
+    features: tuple[FeatureName, ...] = ()
+    """Numbers for the crystal as a whole; see `graph.features`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,13 +47,17 @@ class Graph:
     neighbors: np.ndarray
     """(n, k) int32. Index of each neighbour's atom in the cell."""
     distances: np.ndarray
-    """(n, k) float32, Å."""
+    """(n, k) float32, Å. Infinite at an empty place, whose neighbour is the atom itself."""
     vectors: np.ndarray
     """(n, k, 3) float32, Å. From the atom to the neighbour, Cartesian."""
     frames: np.ndarray | None
     """(n, 3, 3) float32. Rows are the axes e1, e2, e3 of the atom's local frame."""
     frame_ambiguous_fraction: float
     """Share of atoms whose frame hangs on the index of a neighbour; NaN without frames."""
+    charges: np.ndarray | None = None
+    """(n,) float32, e."""
+    features: np.ndarray | None = None
+    """(D,) float32. In the order of `GraphSettings.features`, each as wide as it is."""
 
     def __len__(self) -> int:
         return len(self.species)
@@ -53,22 +66,29 @@ class Graph:
 def stack(graphs: Sequence[Graph]) -> dict[str, np.ndarray]:
     """Return the graphs side by side: each array of `Graph` with the atoms of all of them.
 
-    `frames` stands among them only where the graphs have frames. `neighbors` still counts from the
-    first atom of each graph.
+    `features` is (B, D), one row per graph. What the graphs do not carry (`frames`, `charges`,
+    `features`) is left out. `neighbors` still counts from the first atom of each graph.
 
     Raises:
-        ValueError: there are no graphs, or only some have frames.
+        ValueError: there are no graphs, or only some carry what others do.
     """
-    arrays = {
-        "species": np.concatenate([g.species for g in graphs]),
-        "neighbors": np.concatenate([g.neighbors for g in graphs]),
-        "distances": np.concatenate([g.distances for g in graphs]),
-        "vectors": np.concatenate([g.vectors for g in graphs]),
-    }
-    framed = [g.frames for g in graphs if g.frames is not None]
-    if framed and len(framed) != len(graphs):
-        raise ValueError(f"{len(framed)} of {len(graphs)} graphs have frames; all or none must")
-    return arrays | ({"frames": np.concatenate(framed)} if framed else {})
+    arrays = {name: np.concatenate([getattr(g, name) for g in graphs]) for name in _ALWAYS}
+    for name in _PER_ATOM_EXTRAS:
+        arrays |= _extra(graphs, name, np.concatenate)
+    return arrays | _extra(graphs, "features", np.stack)
+
+
+_ALWAYS = ("species", "neighbors", "distances", "vectors")
+_PER_ATOM_EXTRAS = ("frames", "charges")
+
+
+def _extra(
+    graphs: Sequence[Graph], name: str, join: Callable[[list[np.ndarray]], np.ndarray]
+) -> dict[str, np.ndarray]:
+    parts = [getattr(g, name) for g in graphs if getattr(g, name) is not None]
+    if parts and len(parts) != len(graphs):
+        raise ValueError(f"{len(parts)} of {len(graphs)} graphs have {name}; all or none must")
+    return {name: join(parts)} if parts else {}
 
 
 def unstack(
@@ -87,17 +107,17 @@ def unstack(
     """
     stops = np.cumsum(counts)
     graphs = []
-    for name, stop, count, fraction in zip(names, stops, counts, ambiguous_fractions, strict=True):
+    for i, (name, stop, count) in enumerate(zip(names, stops, counts, strict=True)):
         part = slice(int(stop - count), int(stop))
+        extras = {key: arrays[key][part] for key in _PER_ATOM_EXTRAS if key in arrays}
         graphs.append(
             Graph(
                 name=name,
-                species=arrays["species"][part],
-                neighbors=arrays["neighbors"][part],
-                distances=arrays["distances"][part],
-                vectors=arrays["vectors"][part],
-                frames=arrays["frames"][part] if "frames" in arrays else None,
-                frame_ambiguous_fraction=fraction,
+                **{key: arrays[key][part] for key in _ALWAYS},
+                frames=extras.get("frames"),
+                frame_ambiguous_fraction=ambiguous_fractions[i],
+                charges=extras.get("charges"),
+                features=arrays["features"][i] if "features" in arrays else None,
             )
         )
     return graphs

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import re
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from pydantic import Field
 from screenkit.graph.batch import GraphBatch
 from screenkit.graph.graph import GraphSettings
 from screenkit.settings import Settings
+
+AtomWeights = Literal["site", "attention", "gradient"]
 
 _UNIT_SUFFIXES = {
     "_mol_kg_Pa": "mol/(kg Pa)",
@@ -38,38 +41,64 @@ class Target(Settings):
     """What the network learns instead of the value."""
     better: Literal["max", "min"] = "max"
     """Which end of the ranking is the good one."""
+    class_if: str = Field(default="", pattern=r"^((<=|>=|<|>) ?-?[0-9.]+(e-?[0-9]+)?)?$")
+    """Makes the target a class: a structure belongs to it if its label is so, such as `>2.5` or
+    `<=0`. The network then predicts the probability of belonging; the unit is that of the label."""
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Return the target of `COLUMN[:min|max]`; a known unit at the column's end moves to unit.
+        """Return the target of `COLUMN[>NUMBER][:min|max]`; a known unit at the end moves to unit.
 
-        `co2_uptake_16bar_298K_mol_kg` becomes `co2_uptake_16bar_298K` in mol/kg.
+        `co2_uptake_16bar_298K_mol_kg` becomes `co2_uptake_16bar_298K` in mol/kg; with `>5` behind
+        it, it becomes the class of those with more than 5 mol/kg.
 
         Raises:
             ValidationError: the column cannot be a target's name, or the end is neither of the two.
         """
-        column, _, better = text.partition(":")
+        label, _, better = text.partition(":")
+        column = re.split(r"[<>]", label, maxsplit=1)[0]
         name, unit = column, ""
         for suffix, known in _UNIT_SUFFIXES.items():
             if column.endswith(suffix):
                 name, unit = column.removesuffix(suffix), known
                 break
         return cls.model_validate(
-            {"name": name, "unit": unit, "column": column, "better": better or "max"}
+            {
+                "name": name,
+                "unit": unit,
+                "column": column,
+                "better": better or "max",
+                "class_if": label.removeprefix(column),
+            }
         )
+
+    @property
+    def is_class(self) -> bool:
+        """Whether the prediction is a probability."""
+        return bool(self.class_if)
 
     def learn(self, values: np.ndarray) -> np.ndarray:
         """Return what the network learns: `values` (any shape, in `unit`), transformed.
 
-        Values outside the transform's domain become NaN.
+        For a class: 1 inside, 0 outside. Values outside the transform's domain become NaN.
         """
+        if self.is_class:
+            return self._members(values)
         if self.transform == "identity":
             return values
         return np.log10(values, out=np.full(values.shape, np.nan), where=values > 0)
 
     def restore(self, values: np.ndarray) -> np.ndarray:
-        """Return predictions in `unit`: the inverse of `learn`."""
+        """Return predictions: in `unit`, the inverse of `learn`; for a class, its probability."""
+        if self.is_class:
+            return np.exp(-np.logaddexp(0.0, -values))
         return values if self.transform == "identity" else 10.0**values
+
+    def _members(self, values: np.ndarray) -> np.ndarray:
+        sign = self.class_if.rstrip("0123456789.e- ")
+        bound = float(self.class_if.removeprefix(sign))
+        inside = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}[sign]
+        return np.where(np.isfinite(values), inside(values, bound).astype(np.float64), np.nan)
 
 
 class Model(torch.nn.Module):
@@ -81,6 +110,8 @@ class Model(torch.nn.Module):
 
     settings_class: ClassVar[type[Settings]]
     """The class of its settings."""
+    embedding: torch.nn.Module
+    """Turns the elements of a batch into its first atom vectors, (N, F); called once a pass."""
 
     def __init__(self, settings: Settings, targets: int) -> None:
         super().__init__()
@@ -93,5 +124,39 @@ class Model(torch.nn.Module):
         raise NotImplementedError
 
     def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32: transformed labels, standardised by the training set."""
+        """Return (B, targets) float32: transformed labels, standardised by the training set.
+
+        For a target that is a class: the logit of its probability.
+        """
         raise NotImplementedError
+
+    @property
+    def atom_weights_are(self) -> AtomWeights:
+        """What `atom_weights` returns."""
+        return "gradient"
+
+    def atom_weights(self, batch: GraphBatch) -> torch.Tensor:
+        """Return (N, targets) float32: how much of each prediction rests on each atom.
+
+        - `site`: contributions; their mean over a crystal's atoms is its output.
+        - `attention`: shares; they sum to 1 over a crystal.
+        - `gradient`: gradient times input (Shrikumar et al. 2017), of the output with respect to
+          the first vector of the atom.
+        """
+        first: list[torch.Tensor] = []
+
+        def keep(module: torch.nn.Module, given: Any, made: torch.Tensor) -> torch.Tensor:
+            first.append(made.detach().requires_grad_())
+            return first[0]
+
+        hook = self.embedding.register_forward_hook(keep)
+        try:
+            with torch.enable_grad():
+                outputs = self(batch)
+                columns = [
+                    torch.autograd.grad(outputs[:, t].sum(), first[0], retain_graph=True)[0]
+                    for t in range(self.targets)
+                ]
+        finally:
+            hook.remove()
+        return torch.stack([(column * first[0].detach()).sum(1) for column in columns], dim=1)

@@ -72,8 +72,14 @@ def outcomes(folder: Path, texts: list[str]) -> list[tuple[str, str]]:
 
 
 def workers_of_this_process() -> list[psutil.Process]:
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if any("spawn_main" in a for a in child.cmdline())]
+    return [child for child in psutil.Process().children(recursive=True) if is_worker(child)]
+
+
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        return any("spawn_main" in argument for argument in process.cmdline())
+    except psutil.NoSuchProcess:  # a zombie too: it has ended, and nobody has asked how
+        return False
 
 
 def test_each_shard_is_reported_once_with_its_counts(executor, tmp_path):

@@ -83,6 +83,30 @@ class ModelContract:
         alone = np.concatenate([self.predict(network, c) for c in crystals])
         np.testing.assert_allclose(together, alone, atol=TOLERANCE)
 
+    def test_the_weights_of_the_atoms_say_what_they_are(self, network):
+        crystals = [random_crystal(seed, atoms=6 + seed) for seed in range(3)]
+        batch = collate([self.graph(network, c) for c in crystals])
+        weights = network.atom_weights(batch).detach()
+        assert weights.shape == (21, 2)
+        assert torch.isfinite(weights).all() and weights.std() > 0
+        if network.atom_weights_are == "attention":
+            total = torch.zeros(3, 2).index_add_(0, batch.owner, weights)
+            torch.testing.assert_close(total, torch.ones(3, 2))
+        if network.atom_weights_are == "site":
+            with torch.no_grad():
+                outputs = network(batch)
+            total = torch.zeros(3, 2).index_add_(0, batch.owner, weights)
+            torch.testing.assert_close(total / batch.counts[:, None], outputs, atol=1e-6, rtol=1e-6)
+
+    def test_the_weights_of_the_atoms_follow_them(self, network):
+        given = random_crystal(0)
+        order = np.random.default_rng(0).permutation(len(given))
+        weights = [
+            network.atom_weights(collate([self.graph(network, c)])).detach().numpy()
+            for c in (given, permuted(given, order))
+        ]
+        np.testing.assert_allclose(weights[1], weights[0][order], atol=TOLERANCE)
+
     def test_a_saved_model_predicts_the_same_to_the_last_bit(self, network, tmp_path):
         checkpoint = Checkpoint(
             model=self.model,
