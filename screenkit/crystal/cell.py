@@ -1,4 +1,4 @@
-"""Six numbers -> lattice vectors, or why they make no cell.
+"""Six numbers -> lattice vectors, or why they make no cell; and back.
 
 Not covered: reduction to a standard cell, cell transformations.
 """
@@ -71,6 +71,13 @@ def _lattice(edges: Sequence[float], degrees: Sequence[float]) -> np.ndarray:
             [c * cosine[1], c * along, c * math.sqrt(square)],
         ]
     )
+
+
+def lattice_parameters(lattice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return lengths a, b, c (Å) and angles alpha, beta, gamma (degrees) of lattice vectors."""
+    lengths = np.linalg.norm(lattice, axis=1)
+    a, b, c = lattice / lengths[:, None]
+    return lengths, np.degrees(np.arccos([b @ c, a @ c, a @ b]))
 
 
 def is_rhombohedral(lattice: np.ndarray) -> bool:

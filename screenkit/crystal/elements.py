@@ -1,4 +1,4 @@
-"""The elements: symbols, masses, covalent radii. Index = atomic number, 0 is no element.
+"""The elements: symbols and properties. Index = atomic number, 0 is no element.
 
 Not covered: isotopes (D is hydrogen, and `crystal/cif.py` says so in a warning), ions, radii by
 hybridisation or spin state.
@@ -69,6 +69,86 @@ COVALENT_RADII: np.ndarray = _table(
 Source: Cordero et al. 2008, Dalton Trans. 2832, table 2, to curium (96); from berkelium on the
 single-bond radii of Pyykkö and Atsumi 2009, Chem. Eur. J. 15, 186.
 """
+
+_BONDI = """
+    H 1.09 He 1.40 Li 1.82 C 1.70 N 1.55 O 1.52 F 1.47 Ne 1.54 Na 2.27 Mg 1.73 Si 2.10 P 1.80 S 1.80
+    Cl 1.75 Ar 1.88 K 2.75 Ni 1.63 Cu 1.40 Zn 1.39 Ga 1.87 As 1.85 Se 1.90 Br 1.85 Kr 2.02 Pd 1.63
+    Ag 1.72 Cd 1.58 In 1.93 Sn 2.17 Te 2.06 I 1.98 Xe 2.16 Pt 1.72 Au 1.66 Hg 1.55 Tl 1.96 Pb 2.02
+    U 1.86
+"""
+
+
+def _van_der_waals() -> np.ndarray:
+    words = _BONDI.split()
+    known = dict(zip(words[::2], map(float, words[1::2]), strict=True))
+    values = np.array([0.0, *(known.get(symbol, 2.0) for symbol in SYMBOLS[1:])])
+    values.setflags(write=False)
+    return values
+
+
+VAN_DER_WAALS_RADII: np.ndarray = _van_der_waals()
+"""(119,) float64, Å. Index 0 is 0. Elements without a value have 2.0.
+
+Source: Bondi 1964, J. Phys. Chem. 68, 441, with hydrogen 1.09 after Rowland and Taylor 1996,
+J. Phys. Chem. 100, 7384; the selection, and 2.0 for the rest, are those of the Cambridge
+Crystallographic Data Centre, which Zeo++ takes too.
+"""
+
+ELECTRONEGATIVITIES: np.ndarray = _table(
+    """
+    2.20 0 0.98 1.57 2.04 2.55 3.04 3.44 3.98 0
+    0.93 1.31 1.61 1.90 2.19 2.58 3.16 0 0.82 1.00
+    1.36 1.54 1.63 1.66 1.55 1.83 1.88 1.91 1.90 1.65
+    1.81 2.01 2.18 2.55 2.96 3.00 0.82 0.95 1.22 1.33
+    1.60 2.16 1.90 2.20 2.28 2.20 1.93 1.69 1.78 1.96
+    2.05 2.10 2.66 2.60 0.79 0.89 1.10 1.12 1.13 1.14
+    1.13 1.17 1.20 1.20 1.10 1.22 1.23 1.24 1.25 1.10
+    1.27 1.30 1.50 2.36 1.90 2.20 2.20 2.28 2.54 2.00
+    1.62 2.33 2.02 2.00 2.20 2.20 0.70 0.90 1.10 1.30
+    1.50 1.38 1.36 1.28 1.30 1.30 1.30 1.30 1.30 1.30
+    1.30 1.30 1.30 0 0 0 0 0 0 0
+    0 0 0 0 0 0 0 0
+    """
+)
+"""(119,) float64, Pauling's scale. 0 where there is no value.
+
+Source: Pauling 1960, The Nature of the Chemical Bond, 3rd edition, with the revisions of Allred
+1961, J. Inorg. Nucl. Chem. 17, 215, as the CRC Handbook of Chemistry and Physics lists them.
+"""
+
+
+def _places() -> tuple[np.ndarray, np.ndarray]:
+    groups, periods = np.zeros(119, np.int64), np.zeros(119, np.int64)
+    noble = (0, 2, 10, 18, 36, 54, 86, 118)
+    for period in range(1, 8):
+        first, last = noble[period - 1] + 1, noble[period]
+        for number in range(first, last + 1):
+            place, left = number - first + 1, last - number
+            # Two from the left, the rest as far from the right as they stand: f elements in 3.
+            group = place if place <= 2 and (period > 1 or place == 1) else max(3, 18 - left)
+            groups[number], periods[number] = group, period
+    groups.setflags(write=False)
+    periods.setflags(write=False)
+    return groups, periods
+
+
+GROUPS, PERIODS = _places()
+"""(119,) int64 each. Column and row of the periodic table; all lanthanides and actinides are in
+column 3."""
+
+
+_NO_METALS = " H He B C N O F Ne Si P S Cl Ar Ge As Se Br Kr Sb Te I Xe At Rn Ts Og "
+
+
+def _metals() -> np.ndarray:
+    metals = np.array([False, *(f" {symbol} " not in _NO_METALS for symbol in SYMBOLS[1:])])
+    metals.setflags(write=False)
+    return metals
+
+
+IS_METAL: np.ndarray = _metals()
+"""(119,) bool. All but hydrogen, the noble gases, the halogens, C, N, O, P, S, Se and the
+metalloids B, Si, Ge, As, Sb, Te."""
 
 _NUMBER_OF = {symbol: number for number, symbol in enumerate(SYMBOLS) if number}
 

@@ -8,7 +8,8 @@ memory grow linearly with the number of atoms.
 Images are neighbours like any other, those of the atom itself included. The list is directed:
 each atom keeps its own nearest.
 
-Not covered: neighbours within a fixed cutoff without a number, Voronoi neighbours.
+Not covered: neighbours within a fixed cutoff without a number; which of them are bonded
+(`voronoi.py`).
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def find_neighbors(crystal: Crystal, k: int, ties: Ties = "environment") -> Neig
     inverse = np.linalg.inv(lattice)
     heights = 1.0 / np.linalg.norm(inverse, axis=0)
     radius = _first_radius(n / crystal.volume, k)
-    divisions = _divisions(heights, radius, n)
+    divisions = search_divisions(heights, radius, n)
     if float(np.prod(2.0 * radius * divisions / heights + 2.0)) > _MAX_CELLS_SEARCHED:
         raise CrystalError(
             "bad_cell",
@@ -106,7 +107,7 @@ def _first_radius(atoms_per_a3: float, k: int) -> float:
     return min(1.1 * even, 4.2 * (k / 12.0) ** (1.0 / 3.0))
 
 
-def _divisions(heights: np.ndarray, radius: float, n: int) -> np.ndarray:
+def search_divisions(heights: np.ndarray, radius: float, n: int) -> np.ndarray:
     """(3,) int64. Search cells along each axis, about a radius wide; few more than atoms."""
     divisions = np.maximum(1, np.floor(heights / radius))
     excess = float(np.prod(divisions)) / (4.0 * n + 27.0)
@@ -116,7 +117,7 @@ def _divisions(heights: np.ndarray, radius: float, n: int) -> np.ndarray:
 
 
 @kernel
-def _sort_into_cells(fractional, divisions):
+def sort_into_cells(fractional, divisions):
     """Return each atom's cell, the atoms in order of cell, and where each cell begins."""
     n = fractional.shape[0]
     na, nb, nc = divisions
@@ -144,7 +145,7 @@ def _nearest(fractional, lattice, heights, divisions, k, first_radius, gap):
     n = fractional.shape[0]
     room = k + _SPARE
     na, nb, nc = divisions
-    order, begin = _sort_into_cells(fractional, divisions)
+    order, begin = sort_into_cells(fractional, divisions)
     cartesian = np.empty((n, 3), np.float64)
     for s in range(n):
         i = order[s]
