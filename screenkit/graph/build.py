@@ -8,6 +8,7 @@ import numpy as np
 
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.neighbors import Neighbors
+from screenkit.crystal.voronoi import keep_bonded
 from screenkit.graph.features import describe
 from screenkit.graph.frames import local_frames
 from screenkit.graph.graph import Graph, GraphSettings
@@ -24,6 +25,8 @@ def build_graph(crystal: Crystal, neighbors: Neighbors, settings: GraphSettings)
             f"{crystal.name}: neighbours {neighbors.indices.shape}, "
             f"wanted ({len(crystal)}, {settings.k})"
         )
+    if settings.neighbors == "voronoi":
+        neighbors = keep_bonded(crystal, neighbors)
     frames, fraction = None, math.nan
     if settings.frames:
         exact, ambiguous = local_frames(neighbors)

@@ -11,20 +11,95 @@ from typing import Literal
 
 import numpy as np
 
+from screenkit.crystal.cell import lattice_parameters
 from screenkit.crystal.crystal import Crystal
+from screenkit.crystal.elements import (
+    ATOMIC_MASSES,
+    COVALENT_RADII,
+    ELECTRONEGATIVITIES,
+    GROUPS,
+    IS_METAL,
+    PERIODS,
+    SYMBOLS,
+    VAN_DER_WAALS_RADII,
+)
+from screenkit.crystal.pores import measure_pores
+from screenkit.crystal.primitive import primitive_lattice
 
-FeatureName = Literal["cell"]
+FeatureName = Literal["cell", "composition", "density", "pores", "primitive"]
 """Which kinds there are."""
 
 
 def _cell(crystal: Crystal) -> np.ndarray:
-    lengths = np.linalg.norm(crystal.lattice, axis=1)
-    a, b, c = crystal.lattice / lengths[:, None]
-    return np.concatenate([lengths, np.degrees(np.arccos([b @ c, a @ c, a @ b]))])
+    return np.concatenate(lattice_parameters(crystal.lattice))
+
+
+_PROPERTIES = {
+    "atomic_mass": ATOMIC_MASSES,
+    "electronegativity": ELECTRONEGATIVITIES,
+    "covalent_radius_A": COVALENT_RADII,
+    "van_der_waals_radius_A": VAN_DER_WAALS_RADII,
+    "group": GROUPS,
+    "period": PERIODS,
+}
+_STATISTICS = ("mean", "deviation", "min", "max")
+
+_COMPOSITION = (
+    *(f"fraction_{symbol}" for symbol in SYMBOLS[1:]),
+    *(f"{name}_{statistic}" for name in _PROPERTIES for statistic in _STATISTICS),
+    "metal_fraction",
+)
+
+
+def _composition(crystal: Crystal) -> np.ndarray:
+    fractions = np.bincount(crystal.numbers, minlength=len(SYMBOLS)) / len(crystal)
+    there = np.flatnonzero(fractions)
+    weights = fractions[there]
+    parts = [fractions[1:]]
+    for table in _PROPERTIES.values():
+        values = table[there].astype(np.float64)
+        mean = weights @ values
+        deviation = np.sqrt(weights @ (values - mean) ** 2)
+        parts.append(np.array([mean, deviation, values.min(), values.max()]))
+    return np.concatenate([*parts, [weights @ IS_METAL[there]]])
+
+
+def _density(crystal: Crystal) -> np.ndarray:
+    return np.array([crystal.density, crystal.volume / len(crystal)])
+
+
+def _pores(crystal: Crystal) -> np.ndarray:
+    found = measure_pores(crystal)
+    return np.array(
+        [
+            found.void_fraction,
+            found.accessible_volume,
+            found.accessible_surface_area,
+            found.largest_included_sphere,
+            found.largest_free_sphere,
+        ]
+    )
+
+
+def _primitive(crystal: Crystal) -> np.ndarray:
+    return primitive_lattice(crystal).ravel()
 
 
 _KINDS: dict[str, tuple[tuple[str, ...], Callable[[Crystal], np.ndarray]]] = {
     "cell": (("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg"), _cell),
+    "composition": (_COMPOSITION, _composition),
+    "density": (("density_g_cm3", "volume_per_atom_A3"), _density),
+    "pores": (
+        (
+            "void_fraction",
+            "accessible_volume_cm3_g",
+            "accessible_surface_area_m2_cm3",
+            "largest_included_sphere_diameter_A",
+            "largest_free_sphere_diameter_A",
+        ),
+        _pores,
+    ),
+    "primitive": (tuple(f"primitive_{v}_{x}_A" for v in "abc" for x in "xyz"), _primitive),
 }
 
 
@@ -36,7 +111,14 @@ def feature_names(kinds: Sequence[FeatureName]) -> tuple[str, ...]:
 def describe(crystal: Crystal, kinds: Sequence[FeatureName]) -> np.ndarray:
     """Return (D,) float32: the features of these kinds side by side.
 
-    `cell`: lengths a, b, c (Å) and angles alpha, beta, gamma (degrees).
+    - `cell`: lengths a, b, c (Å) and angles alpha, beta, gamma (degrees).
+    - `composition`: the share of each element among the atoms; mean, standard deviation, least and
+      largest over the atoms of six properties of their elements (`crystal/elements.py`); the share
+      of metals.
+    - `density`: g/cm3, and Å3 per atom.
+    - `pores`: see `crystal.pores.Pores`; the sixth number there, the spacing, is left out.
+    - `primitive`: the vectors a, b, c of the reduced primitive cell (Å), which turn with the
+      crystal; see `crystal.primitive.primitive_lattice`.
     """
     parts = [_KINDS[kind][1](crystal) for kind in kinds]
     return np.concatenate(parts).astype(np.float32)

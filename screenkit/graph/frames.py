@@ -19,7 +19,8 @@ import numpy as np
 from screenkit.crystal.kernel import kernel
 from screenkit.crystal.neighbors import Neighbors
 
-_COLLINEAR = 1e-3  # sine of the angle to e3 below which a neighbour gives no second direction
+COLLINEAR = 1e-3
+"""Sine of the angle to e3 below which a neighbour gives no second direction."""
 
 
 def local_frames(neighbors: Neighbors) -> tuple[np.ndarray, np.ndarray]:
@@ -53,7 +54,7 @@ def _frames(vectors, tied):
             along = u * x + v * y + w * z
             u, v, w = u - along * x, v - along * y, w - along * z
             square = u * u + v * v + w * w
-            if square > _COLLINEAR * _COLLINEAR * (along * along + square):
+            if square > COLLINEAR * COLLINEAR * (along * along + square):
                 second = m
                 break
         if second < 0:  # all on one line: any direction across it serves
