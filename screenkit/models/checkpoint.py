@@ -4,13 +4,14 @@ The file holds the weights; its header holds, as one JSON text under the key `sc
 is needed to use them and to trust them. Nothing in the file is ever run: the model's class comes
 from the catalogue, and its settings are checked like those of a recipe.
 
-Not covered: other projects' files.
+Not covered: other projects' files (`published.py` reads those of CGCNN).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,15 +74,16 @@ class Checkpoint:
         Raises:
             CheckpointError: the weights are not those of such a network.
         """
-        model = model_class(self.model)(self.settings, len(self.targets))
-        try:
-            model.load_state_dict(self.weights)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
+        kind = model_class(self.model)
+        with torch.device("meta"):  # shapes alone: settings may ask for more than memory holds
+            shapes = kind(self.settings, len(self.targets)).state_dict()
+        if misfit := _misfit(self.weights, shapes):
             raise CheckpointError(
-                f"the weights do not fit a {self.model} of these settings: {reason}",
+                f"the weights do not fit a {self.model} of these settings: {misfit}",
                 hint="the file is damaged or was edited; fetch or train it again",
-            ) from None
+            )
+        model = kind(self.settings, len(self.targets))
+        model.load_state_dict(self.weights)
         return model.eval()
 
     def restore(self, outputs: np.ndarray) -> np.ndarray:
@@ -122,12 +124,12 @@ class Checkpoint:
         try:
             weights, header = from_safetensors(data)
             return cls._from_header(header, weights, hashlib.sha256(data).hexdigest())
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             reason = _first_fault(error) if isinstance(error, ValidationError) else error
             raise CheckpointError(
                 f"{path} is not a screenkit checkpoint, or is damaged: {reason}",
-                hint="give --model the name of a shipped model or a .safetensors file that "
-                "`screenkit train` wrote",
+                hint="give --model the name of a model on the shelf or a .safetensors file that "
+                "`screenkit train` wrote; `screenkit models import` reads published CGCNN weights",
             ) from None
 
     @classmethod
@@ -140,7 +142,7 @@ class Checkpoint:
                 f"checkpoint of schema {version}; this screenkit reads {SCHEMA_VERSION}",
                 hint="install the version of screenkit that wrote it, or train it again",
             )
-        return cls(
+        checkpoint = cls(
             model=header["model"],
             settings=model_class(header["model"]).settings_class.model_validate(header["settings"]),
             graph=GraphSettings.model_validate(header["graph"]),
@@ -151,6 +153,39 @@ class Checkpoint:
             record=header["record"],
             digest=digest,
         )
+        _require_sound(checkpoint)
+        return checkpoint
+
+
+def _require_sound(checkpoint: Checkpoint) -> None:
+    """Raise ValueError where numbers are missing or not finite: all predictions would be wrong."""
+    names = [target.name for target in checkpoint.targets]
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"wanted targets of different names, found {names}")
+    for what, values in (("means", checkpoint.means), ("deviations", checkpoint.deviations)):
+        if values.shape != (len(names),) or not np.isfinite(values).all():
+            raise ValueError(f"{what} should be {len(names)} finite numbers")
+    if not (checkpoint.deviations > 0).all():
+        raise ValueError("a deviation is not positive")
+    if not isinstance(checkpoint.record, dict):
+        raise ValueError("the record is no object")
+    for name, tensor in checkpoint.weights.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} holds a number that is not finite")
+
+
+def _misfit(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> str:
+    """Return the first way in which weights differ from what a network takes; empty: none."""
+    if missing := set(wanted) - set(found):
+        return f"{len(missing)} missing, such as {min(missing)}"
+    if strange := set(found) - set(wanted):
+        return f"{len(strange)} that belong to another network, such as {min(strange)}"
+    for name, tensor in wanted.items():
+        if found[name].shape != tensor.shape:
+            return f"{name} is {tuple(found[name].shape)}, wanted {tuple(tensor.shape)}"
+        if found[name].is_floating_point() != tensor.is_floating_point():
+            return f"{name} is {found[name].dtype}, wanted {tensor.dtype}"
+    return ""
 
 
 def to_safetensors(tensors: dict[str, torch.Tensor], header: dict[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -10,10 +11,10 @@ import torch
 from pydantic import Field
 
 from screenkit.graph.batch import GraphBatch
-from screenkit.graph.graph import GraphSettings
+from screenkit.graph.graph import Graph, GraphSettings
 from screenkit.settings import Settings
 
-AtomWeights = Literal["site", "attention", "gradient"]
+AtomWeights = Literal["site", "attention", "gradient", "none"]
 
 _UNIT_SUFFIXES = {
     "_mol_kg_Pa": "mol/(kg Pa)",
@@ -110,6 +111,8 @@ class Model(torch.nn.Module):
 
     settings_class: ClassVar[type[Settings]]
     """The class of its settings."""
+    learned_by: ClassVar[Literal["gradient", "boosting"]] = "gradient"
+    """Which room of `learn` fits it: `fit.py` by gradient descent, `trees.py` by boosting."""
     embedding: torch.nn.Module
     """Turns the elements of a batch into its first atom vectors, (N, F); called once a pass."""
 
@@ -123,12 +126,20 @@ class Model(torch.nn.Module):
         """Return the graphs that a model with these settings must be given."""
         raise NotImplementedError
 
+    def prepare(self, graphs: Sequence[Graph]) -> None:
+        """Learn from the training set's graphs, before the first epoch, what needs no labels."""
+
     def forward(self, batch: GraphBatch) -> torch.Tensor:
         """Return (B, targets) float32: transformed labels, standardised by the training set.
 
         For a target that is a class: the logit of its probability.
         """
         raise NotImplementedError
+
+    @property
+    def elements(self) -> frozenset[int] | None:
+        """Atomic numbers that it knows; None: all. A structure with another one is refused."""
+        return None
 
     @property
     def atom_weights_are(self) -> AtomWeights:
@@ -142,6 +153,11 @@ class Model(torch.nn.Module):
         - `attention`: shares; they sum to 1 over a crystal.
         - `gradient`: gradient times input (Shrikumar et al. 2017), of the output with respect to
           the first vector of the atom.
+
+        A model whose `atom_weights_are` is `none` looks at the crystal as a whole and has none.
+
+        Raises:
+            UsageError: the model has none.
         """
         first: list[torch.Tensor] = []
 

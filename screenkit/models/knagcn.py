@@ -8,20 +8,35 @@ with e the exponential decays of the distance (2.3 of the resolved equations), x
 coordinates in Å and x_i = (0, 0, 0). What the paper leaves open, and what was chosen, is in
 `docs/papers.md`.
 
-Not covered: remedies for frames that tie; the shares of atoms they concern travel with every
-prediction as `frame_ambiguous_fraction`.
+The local frame flips where neighbours tie; `frame_ambiguous_fraction` says for what share of the
+atoms, and `KNagcnSettings` offers remedies: another `geometry`, or several orders of the tied.
+
+Not covered: atom2vec vectors from another library than the training set.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from pydantic import Field
 from torch import nn
 
 from screenkit.graph.batch import GraphBatch
-from screenkit.graph.graph import GraphSettings
+from screenkit.graph.graph import Graph, GraphSettings
+from screenkit.models.angles import (
+    MOMENT_ORDERS,
+    MOMENT_RADII,
+    angular_moments,
+    fixed_keys,
+    frame_coordinates,
+    random_keys,
+    shuffle_ties,
+    sorted_cosines,
+)
+from screenkit.models.atom2vec import atom_vectors
 from screenkit.models.contract import Model
 from screenkit.models.layers import exponential_decays, mean_pool, sum_of_slots
 from screenkit.settings import Settings
@@ -46,6 +61,29 @@ class KNagcnSettings(Settings):
     """Whether each atom's own coordinates, always zero, count as inputs, as in the paper."""
     head_width: int = Field(default=128, ge=1, le=1024)
     """Width of the fully connected layer between the mean over atoms and the targets."""
+    geometry: Literal["frame", "cosines", "moments"] = "frame"
+    """Where the neighbours stand. `frame`: local coordinates, as in the paper. `cosines`: for each
+    neighbour its k - 1 cosines to the others, sorted. `moments`: for each neighbour 12 sums over
+    the others of Gaussians of distance times Legendre polynomials of the angle. The latter two
+    follow small moves of atoms by small steps (`models/angles.py`)."""
+    tie_augmentation: bool = False
+    """Whether training draws the order of tied neighbours anew at every step (`frame` only)."""
+    tie_orders: int = Field(default=1, ge=1, le=64)
+    """Orders of tied neighbours that a prediction is the mean of (`frame` only); 1: as given."""
+    elements: Literal["learned", "atom2vec"] = "learned"
+    """How the element vectors start: at random, or from the training set's own atoms and their
+    bonded neighbours (`models/atom2vec.py`). Both are then trained."""
+
+    @property
+    def geometry_width(self) -> int:
+        """Numbers per neighbour beside its distance and its vector."""
+        widths = {"frame": 3, "cosines": self.k - 1, "moments": len(MOMENT_RADII) * MOMENT_ORDERS}
+        return widths[self.geometry]
+
+    @property
+    def own_width(self) -> int:
+        """Numbers of the atom itself: its vector, and its coordinates where there are any."""
+        return self.width + 3 * (self.center_xyz and self.geometry == "frame")
 
 
 class KNagcnConvolution(nn.Module):
@@ -57,14 +95,15 @@ class KNagcnConvolution(nn.Module):
 
     def __init__(self, settings: KNagcnSettings) -> None:
         super().__init__()
-        width, k, edges = settings.width, settings.k, settings.edge_width + 3
-        inputs = width + 3 * settings.center_xyz + k * (edges + width)
+        width, k = settings.width, settings.k
+        edges = settings.edge_width + settings.geometry_width
+        inputs = settings.own_width + k * (edges + width)
         bound = 1.0 / math.sqrt(inputs)
 
         def weight(rows: int, columns: int) -> nn.Parameter:
             return nn.Parameter(torch.empty(rows, columns).uniform_(-bound, bound))
 
-        self.own = weight(width + 3 * settings.center_xyz, width)
+        self.own = weight(settings.own_width, width)
         self.edges = weight(k * edges, width)
         self.neighbors = weight(width, k * width)
         self.bias = nn.Parameter(torch.empty(width).uniform_(-bound, bound))
@@ -74,7 +113,7 @@ class KNagcnConvolution(nn.Module):
     def forward(
         self, atoms: torch.Tensor, edges: torch.Tensor, neighbors: torch.Tensor
     ) -> torch.Tensor:
-        """Return new atom vectors (N, F) from (N, F), edges (N, k * (E + 3)), neighbours (N, k)."""
+        """Return new atom vectors (N, F) from (N, F), edges (N, k * (E + G)), neighbours (N, k)."""
         own = self.own[: atoms.shape[1]]  # x_i is zero: its rows add nothing
         total = torch.addmm(torch.addmm(self.bias, atoms, own), edges, self.edges)
         slots = (atoms @ self.neighbors).view(-1, *self.shape)
@@ -86,7 +125,9 @@ class KNagcn(Model):
     """k-NAGCN with one output per target."""
 
     settings_class = KNagcnSettings
+    settings: KNagcnSettings
     decay_lengths: torch.Tensor
+    embedding: nn.Embedding
 
     def __init__(self, settings: KNagcnSettings, targets: int) -> None:
         super().__init__(settings, targets)
@@ -104,13 +145,53 @@ class KNagcn(Model):
     @classmethod
     def graph_settings(cls, settings: Settings) -> GraphSettings:
         assert isinstance(settings, KNagcnSettings)
-        return GraphSettings(k=settings.k, ties="environment", frames=True)
+        frames = settings.geometry == "frame"
+        return GraphSettings(k=settings.k, ties="environment", frames=frames)
+
+    def prepare(self, graphs: Sequence[Graph]) -> None:
+        """Start the element vectors from the training set where the settings say `atom2vec`."""
+        if self.settings.elements == "atom2vec":
+            table = torch.from_numpy(atom_vectors(graphs, self.settings.width))
+            with torch.no_grad():
+                self.embedding.weight.copy_(table)
 
     def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32, standardised; the batch needs frames."""
+        """Return (B, targets) float32, standardised; `geometry="frame"` needs frames."""
         atoms = self.embedding(batch.species)
         decays = exponential_decays(batch.distances, self.decay_lengths)
-        edges = torch.cat([decays, batch.local], dim=2).flatten(1)
+        if self.settings.geometry != "frame":
+            describe = {"cosines": sorted_cosines, "moments": angular_moments}
+            with torch.autocast(atoms.device.type, enabled=False):  # bfloat16 rounds angles by 5°
+                angles = describe[self.settings.geometry](batch)
+            return self._outputs(batch, atoms, decays, angles, batch.neighbors)
+        if self.training and self.settings.tie_augmentation:
+            return self._reordered(batch, atoms, decays, random_keys(batch))
+        outputs = self._outputs(batch, atoms, decays, batch.local, batch.neighbors)
+        orders = 1 if self.training else self.settings.tie_orders
+        for order in range(1, orders):
+            keys = fixed_keys(self.settings.k, order, atoms.device)
+            outputs = outputs + self._reordered(batch, atoms, decays, keys)
+        return outputs / orders
+
+    def _reordered(
+        self, batch: GraphBatch, atoms: torch.Tensor, decays: torch.Tensor, keys: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the outputs with the tied neighbours of each atom in the order of their keys."""
+        order = shuffle_ties(batch, keys)
+        vectors = batch.vectors.take_along_dim(order[..., None], 1)
+        decays = decays.take_along_dim(order[..., None], 1)
+        neighbors = batch.neighbors.take_along_dim(order, 1)
+        return self._outputs(batch, atoms, decays, frame_coordinates(vectors), neighbors)
+
+    def _outputs(
+        self,
+        batch: GraphBatch,
+        atoms: torch.Tensor,
+        decays: torch.Tensor,
+        geometry: torch.Tensor,
+        neighbors: torch.Tensor,
+    ) -> torch.Tensor:
+        edges = torch.cat([decays, geometry], dim=2).flatten(1)
         for convolution in self.convolutions:
-            atoms = convolution(atoms, edges, batch.neighbors)
+            atoms = convolution(atoms, edges, neighbors)
         return self.output(torch.relu(self.hidden(mean_pool(atoms, batch))))

@@ -1,8 +1,9 @@
-"""Pieces that models are made of; they keep no weights."""
+"""Pieces that models are made of; all but the norms keep nothing."""
 
 from __future__ import annotations
 
 import torch
+from torch.nn import functional
 
 from screenkit.graph.batch import GraphBatch
 
@@ -12,6 +13,59 @@ def mean_pool(values: torch.Tensor, batch: GraphBatch) -> torch.Tensor:
     total = values.new_zeros(len(batch), values.shape[1])
     total.index_add_(0, batch.owner, values)
     return total / batch.counts.to(values.dtype)[:, None]
+
+
+def start_glorot(model: torch.nn.Module) -> None:
+    """Draw the weights of all linear maps anew as Glorot and Bengio 2010; biases start at 0.
+
+    torch's own start shrinks what passes through; models without batch norm need this one.
+    """
+    for part in model.modules():
+        if isinstance(part, torch.nn.Linear):
+            torch.nn.init.xavier_uniform_(part.weight)
+            if part.bias is not None:
+                torch.nn.init.zeros_(part.bias)
+
+
+def segment_softmax(scores: torch.Tensor, batch: GraphBatch) -> torch.Tensor:
+    """Return shares (N, F) of `scores` (N, F): their softmax over the atoms of each crystal.
+
+    In every column the shares of one crystal's atoms sum to 1.
+    """
+    owner = batch.owner[:, None].expand_as(scores)
+    largest = scores.detach().new_full((len(batch), scores.shape[1]), -torch.inf)
+    largest = largest.scatter_reduce(0, owner, scores.detach(), "amax")
+    powers = torch.exp(scores - largest[batch.owner])
+    total = powers.new_zeros(largest.shape).index_add_(0, batch.owner, powers)
+    return powers / total[batch.owner]
+
+
+def pair_linear(
+    linear: torch.nn.Linear, atoms: torch.Tensor, edges: torch.Tensor, neighbors: torch.Tensor
+) -> torch.Tensor:
+    """Return (N, k, O): a linear map of [x_i | x_j | u_ij], the concatenation never written.
+
+    Args:
+        linear: from 2 F + E to O.
+        atoms: (N, F).
+        edges: (N, k, E).
+        neighbors: (N, k).
+    """
+    own, other, edge = linear.weight.split([atoms.shape[1]] * 2 + [edges.shape[2]], dim=1)
+    total = functional.linear(edges, edge)
+    total += functional.linear(atoms, own, linear.bias)[:, None]
+    total += functional.embedding(neighbors, functional.linear(atoms, other))
+    return total
+
+
+def gaussian_centres(radius: float, step: float) -> torch.Tensor:
+    """Return (E,) float32: 0, step, 2 step, ... up to the radius, all in Å."""
+    return torch.arange(round(radius / step) + 1, dtype=torch.float32) * step
+
+
+def gaussians(distances: torch.Tensor, centres: torch.Tensor, width: float) -> torch.Tensor:
+    """Return (N, k, E): exp(-((d - mu) / width)^2) of distances (N, k) and centres (E,), all Å."""
+    return torch.exp(-(((distances[..., None] - centres) / width) ** 2))
 
 
 def exponential_decays(distances: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
@@ -29,3 +83,25 @@ def sum_of_slots(slots: torch.Tensor, neighbors: torch.Tensor) -> torch.Tensor:
     n, k, width = slots.shape
     rows = neighbors * k + torch.arange(k, device=neighbors.device)
     return torch.nn.functional.embedding_bag(rows, slots.reshape(n * k, width), mode="sum")
+
+
+class RowNorm(torch.nn.BatchNorm1d):
+    """A batch norm of rows (R, F) that can be trained where a batch has one row or none.
+
+    These have no deviation; they are normalised as when predicting.
+    """
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Return (R, F) of (R, F)."""
+        if self.training and len(values) < 2:
+            return functional.batch_norm(
+                values, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(values)
+
+
+class Standardised(RowNorm):
+    """Numbers of crystals (B, D), each less its mean over the training set, over its deviation."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, affine=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -137,3 +138,58 @@ def test_a_unit_at_the_end_of_a_column_moves_to_the_unit():
     assert (target.name, target.unit) == ("co2_uptake_16bar_298K", "mol/kg")
     assert target.column == "co2_uptake_16bar_298K_mol_kg"
     assert Target.parse("density_g_cm3:min").better == "min"
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_weight_that_is_not_finite_is_refused(path, number):
+    tensors, header = from_safetensors(path.read_bytes())
+    tensors["hidden.weight"][0, 0] = number
+    path.write_bytes(to_safetensors(tensors, header))
+    with pytest.raises(CheckpointError, match=r"hidden.weight holds a number that is not finite"):
+        Checkpoint.load(path)
+
+
+def test_missing_and_foreign_weights_are_named(path):
+    tensors, header = from_safetensors(path.read_bytes())
+    kept = {name: tensor for name, tensor in tensors.items() if name != "output.bias"}
+    path.write_bytes(to_safetensors(kept, header))
+    with pytest.raises(CheckpointError, match=r"1 missing, such as output.bias"):
+        Checkpoint.load(path).build()
+    path.write_bytes(to_safetensors({**tensors, "stranger": torch.zeros(1)}, header))
+    with pytest.raises(CheckpointError, match="another network, such as stranger"):
+        Checkpoint.load(path).build()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"settings": SETTINGS.model_dump(mode="json") | {"width": 10**9}},
+        {"settings": SETTINGS.model_dump(mode="json") | {"k": -1}},
+        {"settings": 7},
+        {"graph": None},
+        {"targets": []},
+        {"targets": [{"name": "a"}, {"name": "a"}]},
+        {"means": [0.0]},
+        {"means": "zero"},
+        {"deviations": [1.0, 0.0]},
+        {"deviations": [1.0, None]},
+        {"record": [1]},
+        {"model": ["knagcn"]},
+    ],
+)
+def test_a_header_out_of_range_is_one_clear_line(path, change):
+    rewrite(path, **change)
+    with pytest.raises(CheckpointError) as caught:
+        Checkpoint.load(path)
+    assert "\n" not in caught.value.message
+
+
+def test_settings_that_ask_for_gigabytes_are_refused_before_any_is_taken(path):
+    huge = KNagcnSettings(k=64, width=1024, layers=16, head_width=1024)
+    rewrite(
+        path, settings=huge.model_dump(mode="json"), graph=KNagcn.graph_settings(huge).model_dump()
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match="do not fit"):
+        Checkpoint.load(path).build()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB; 4.5 GiB
