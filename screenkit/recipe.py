@@ -13,6 +13,7 @@ Not covered: includes, variables, environment.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -24,19 +25,25 @@ from screenkit.errors import RecipeError, UsageError
 from screenkit.executors.executor import RunSettings
 from screenkit.learn.fit import FitSettings
 from screenkit.learn.labels import LabelSettings
+from screenkit.learn.search import SearchSettings
+from screenkit.learn.split import CrossSettings
 from screenkit.models.contract import Target
 from screenkit.ranking.ranking import RankSettings
 from screenkit.recipe_yaml import Document, Key, dotted, dump_lines, one_line, read_text, shown
 from screenkit.settings import Settings
+from screenkit.tasks.explain import ExplainSettings
 from screenkit.tasks.predict import PredictSettings
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "": ("model", "max_failures"),
     "predict": ("batch_atoms", "device"),
     "rank": ("target", "top", "where"),
+    "explain": ("names", "top", "draw"),
     "run": ("executor", "workers", "shard_size"),
-    "fit": ("epochs", "seed"),
-    "labels": ("targets", "name_column", "group_column"),
+    "fit": ("epochs", "seed", "valid_fraction", "test_fraction"),
+    "cross": ("folds", "repeats", "ensemble"),
+    "search": ("trials",),
+    "labels": ("targets", "columns", "name_column", "group_column", "only"),
 }
 """Which options of the command line belong to which section. Option name = field name."""
 
@@ -56,12 +63,18 @@ class Recipe(Settings):
     """How a worker predicts."""
     rank: RankSettings = Field(default_factory=RankSettings)
     """What is best, and how much of it is kept."""
+    explain: ExplainSettings = Field(default_factory=ExplainSettings)
+    """Which predictions are explained."""
     run: RunSettings = Field(default_factory=RunSettings)
     """Who does the work."""
     fit: FitSettings = Field(default_factory=FitSettings)
     """How a network is trained."""
     labels: LabelSettings = Field(default_factory=LabelSettings)
     """Where the labels stand in their table."""
+    cross: CrossSettings = Field(default_factory=CrossSettings)
+    """Several trainings in the place of one."""
+    search: SearchSettings = Field(default_factory=SearchSettings)
+    """Which settings of `network` and `fit` to search."""
 
     @classmethod
     def load(cls, path: Path) -> Recipe:
@@ -83,8 +96,11 @@ class Recipe(Settings):
         except ValidationError as error:
             raise _explain(error, document) from None
 
-    def override(self, **options: Any) -> Recipe:
+    def override(self, first: str = "", /, **options: Any) -> Recipe:
         """Return this recipe with the options that are not None in the sections they belong to.
+
+        Args:
+            first: the section that an option of several sections belongs to, such as `top`.
 
         Raises:
             UsageError: a value is out of range. Names the option.
@@ -92,8 +108,10 @@ class Recipe(Settings):
         said = {name: value for name, value in options.items() if value is not None}
         if said.get("targets"):
             said["targets"] = [_target(text) for text in said["targets"]]
+        if splits := said.pop("splits", None):
+            said["valid_fraction"], said["test_fraction"] = _fractions(splits)
         values = self.model_dump()
-        for section, names in _OPTIONS.items():
+        for section, names in sorted(_OPTIONS.items(), key=lambda item: item[0] != first):
             part = values[section] if section else values
             part.update({name: said.pop(name) for name in names if name in said})
         if said:
@@ -102,6 +120,27 @@ class Recipe(Settings):
             return type(self).model_validate(values)
         except ValidationError as error:
             raise _explain_options(error) from None
+
+    def vary(self, values: Mapping[str, Any]) -> Recipe:
+        """Return this recipe with other values of some keys, each `section.key`.
+
+        Raises:
+            RecipeError: there is no such key, or a value is out of range.
+        """
+        changed = self.model_dump()
+        for path, value in values.items():
+            section, _, key = path.partition(".")
+            changed[section][key] = value
+        try:
+            return type(self).model_validate(changed)
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            key_path = dotted(problem["loc"])
+            if problem["type"] == "extra_forbidden":
+                raise RecipeError(
+                    f"there is no {key_path}", hint=_nearest(problem["loc"])
+                ) from None
+            raise RecipeError(f"{key_path}: {_wanted(problem)}") from None
 
     def to_yaml(self, comment: str = "") -> str:
         """Return a YAML text that `parse` turns into an equal recipe.
@@ -120,6 +159,20 @@ def _target(text: str) -> Target:
         return Target.parse(text)
     except ValidationError as error:
         raise UsageError(f"--target {text}: {_wanted(error.errors()[0])}") from None
+
+
+def _fractions(splits: str) -> tuple[float, float]:
+    """Return the shares for validation and test of `--splits TRAIN/VALID/TEST`."""
+    parts = splits.split("/")
+    if len(parts) != 3 or not all(re.fullmatch(r"\d{1,3}(\.\d+)?", part) for part in parts):
+        raise UsageError(f"--splits {splits}: wanted three percentages, such as 80/10/10")
+    _, valid, test = percentages = [float(part) for part in parts]
+    if abs(sum(percentages) - 100) > 1e-6 or min(percentages) == 0 or max(valid, test) >= 50:
+        raise UsageError(
+            f"--splits {splits}: three percentages above 0 that sum to 100, of which the last two "
+            "are below 50"
+        )
+    return valid / 100, test / 100
 
 
 def _leaves(
@@ -165,8 +218,8 @@ def _explain_options(error: ValidationError) -> UsageError:
     problem = error.errors(include_url=False)[0]
     words = [str(part) for part in problem["loc"] if not isinstance(part, int)]
     option = "--" + words[-1].replace("_", "-") if words else "the options"
-    if option == "--targets":
-        option = "--target"
+    if option in ("--targets", "--names"):
+        option = option.removesuffix("s")
     return UsageError(f"{option}: {_wanted(problem)}")
 
 

@@ -19,7 +19,7 @@ class Track:
 
         Args:
             label: what is being done, such as `Predicting`.
-            total: how many steps the stage has: structures, or epochs. 0 when unknown.
+            total: how many steps the stage has: structures, epochs or trainings. 0 when unknown.
             done: how many of them an earlier run has finished.
         """
 
@@ -27,7 +27,11 @@ class Track:
         """So many more structures are on disk, of which `failed` did not come out `ok`."""
 
     def epoch(self, values: dict[str, float]) -> None:
-        """One more epoch is over; `values` are its figures by name, such as `validation_mae`."""
+        """One more epoch is over; `values` are its figures by name, such as `valid_error`.
+
+        The first of them is its number. Where that is called `fold` or `trial`, so many steps are
+        over instead.
+        """
 
     def note(self, text: str) -> None:
         """Something worth a line that is not an error: a device chosen, a worker replaced."""

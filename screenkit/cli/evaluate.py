@@ -13,6 +13,7 @@ def evaluate(
     model: opt.Model = None,
     batch_atoms: opt.BatchAtoms = None,
     device: opt.Device = None,
+    columns: opt.Columns = None,
     name_column: opt.NameColumn = None,
     executor: opt.Executor = None,
     workers: opt.Workers = None,
@@ -28,6 +29,9 @@ def evaluate(
     Safe to repeat: a run that was stopped goes on.
 
     Example: screenkit evaluate tobacco.tar.xz labels.csv --model knagcn
+
+    Where a label has another name: --column band_gap=gap_pbe_eV; where it must become a class:
+    --column "is_metal=gap_pbe_eV<=0".
     """
     from screenkit.cli import show
     from screenkit.cli.progress import track as tracking
@@ -38,6 +42,7 @@ def evaluate(
         model=model,
         batch_atoms=batch_atoms,
         device=device,
+        columns=columns,
         name_column=name_column,
         executor=executor,
         workers=workers,

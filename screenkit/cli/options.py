@@ -13,14 +13,7 @@ from typing import Annotated
 
 import typer
 
-INPUT, MODEL, SELECTION, RUNNING, OUTPUT, TRAINING = (
-    "Input",
-    "Model",
-    "Selection",
-    "Running",
-    "Output",
-    "Training",
-)
+INPUT, MODEL, SELECTION, RUNNING, OUTPUT = ("Input", "Model", "Selection", "Running", "Output")
 
 
 class Progress(StrEnum):
@@ -83,6 +76,15 @@ Ids = Annotated[
         rich_help_panel=INPUT,
     ),
 ]
+NameColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--name-column",
+        metavar="COL",
+        help="Column of the structures' names. \\[default: name]",
+        rich_help_panel=INPUT,
+    ),
+]
 Recipe = Annotated[
     Path | None,
     typer.Option(
@@ -101,6 +103,55 @@ Model = Annotated[
         metavar="NAME|PATH",
         help="A model on the shelf (see `screenkit models`) or a checkpoint. \\[default: knagcn]",
         rich_help_panel=MODEL,
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        metavar="TARGET=COL",
+        help="Column that holds a target's labels, and for a class those inside, such as "
+        '"is_metal=gap_eV<=0"; may be repeated. \\[default: the column called like the target]',
+        rich_help_panel=INPUT,
+    ),
+]
+ModelFile = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|FILE",
+        help="A model on the shelf, or a checkpoint.",
+        show_default=False,
+    ),
+]
+PublishedFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE.pth.tar",
+        parser=_path,
+        help="A checkpoint of the published CGCNN program.",
+        show_default=False,
+    ),
+]
+AtomFeatures = Annotated[
+    Path,
+    typer.Option(
+        "--atom-features",
+        metavar="atom_init.json",
+        parser=_path,
+        help="The table of atom features that it was trained with.",
+        rich_help_panel=INPUT,
+        show_default=False,
+    ),
+]
+ModelOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE.safetensors",
+        parser=_path,
+        help="Where to write it. \\[default: your own shelf, under the name of the file]",
+        rich_help_panel=OUTPUT,
     ),
 ]
 Network = Annotated[
@@ -156,6 +207,43 @@ Where = Annotated[
         "--where",
         metavar="EXPR",
         help='Condition for the shortlist, such as "n_atoms < 500 and density_g_cm3 < 1".',
+        rich_help_panel=SELECTION,
+    ),
+]
+Explained = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RUN|SOURCE",
+        parser=_path,
+        help="The folder of a run (a library behind it, where it has moved), or a library.",
+        show_default=False,
+    ),
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--name",
+        metavar="ID",
+        help="Explain this structure and no others; may be repeated.",
+        rich_help_panel=SELECTION,
+    ),
+]
+Best = Annotated[
+    int | None,
+    typer.Option(
+        "--top",
+        "-k",
+        metavar="N",
+        help="Explain so many of a run's shortlist. \\[default: 10; of a library, all]",
+        rich_help_panel=SELECTION,
+    ),
+]
+Draw = Annotated[
+    int | None,
+    typer.Option(
+        "--draw",
+        metavar="N",
+        help="Draw so many of the explained structures, the best first. \\[default: 10]",
         rich_help_panel=SELECTION,
     ),
 ]
@@ -237,50 +325,5 @@ Debug = Annotated[
         help="Show where in the program an error arose.",
         rich_help_panel=OUTPUT,
         show_default=False,
-    ),
-]
-Targets = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--target",
-        metavar="COL[:max|min]",
-        help="Column to learn, and which end is better; may be repeated. The first one ranks.",
-        rich_help_panel=TRAINING,
-    ),
-]
-GroupColumn = Annotated[
-    str | None,
-    typer.Option(
-        "--group-column",
-        metavar="COL",
-        help="Column of groups that are never split between training and test.",
-        rich_help_panel=TRAINING,
-    ),
-]
-NameColumn = Annotated[
-    str | None,
-    typer.Option(
-        "--name-column",
-        metavar="COL",
-        help="Column of the structures' names. \\[default: name]",
-        rich_help_panel=TRAINING,
-    ),
-]
-Epochs = Annotated[
-    int | None,
-    typer.Option(
-        "--epochs",
-        metavar="N",
-        help="Passes over the training set. \\[default: 150]",
-        rich_help_panel=TRAINING,
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        "--seed",
-        metavar="N",
-        help="Draws the split, the first weights and the order. \\[default: 0]",
-        rich_help_panel=TRAINING,
     ),
 ]

@@ -96,11 +96,12 @@ class Pace:
 
     def detail(self) -> str:
         """Return rate, time left and failures; for epochs their time and last figures."""
-        parts = [f"{name} {value:.4g}" for name, value in self.figures.items() if name != "epoch"]
+        step = next(iter(self.figures), "")  # such as `epoch`
+        parts = [f"{name} {value:.4g}" for name, value in self.figures.items() if name != step]
         seconds = self.clock() - self.started
         if self.done and seconds > 0:
             rate = self.done / seconds
-            unit = f"{1 / rate:.3g} s/epoch" if self.figures else f"{rate:.3g} structures/s"
+            unit = f"{1 / rate:.3g} s/{step}" if step else f"{rate:.3g} structures/s"
             parts.append(unit)
             left = self.total - self.before - self.done
             if left > 0:

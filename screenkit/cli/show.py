@@ -16,9 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from screenkit.cli.scores import scores
+from screenkit.cli.text import fold, plain, plain_lines
 from screenkit.crystal.archive import SUFFIXES
 from screenkit.ranking.ranking import Ranking
-from screenkit.report.words import NARROW_SPACE, duration, figure, flags, number
+from screenkit.report.words import duration, figure, flags, number
 
 _BEST = 10
 _HEADING = 14  # characters a heading may be wide
@@ -31,7 +33,8 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def _console() -> Console:
+def open_console() -> Console:
+    """Return stdout as a console; as wide as the terminal, or as a page where there is none."""
     console = _Console(highlight=False)
     return console if console.is_terminal else _Console(highlight=False, width=_PIPE_WIDTH)
 
@@ -50,16 +53,6 @@ def default_output(sources: Sequence[Path], model: str) -> Path:
     return Path(f"{name}-{kind}".lstrip("-"))
 
 
-def plain(text: str) -> Text:
-    """Return a text from outside as it may be printed."""
-    shown = (c if c.isprintable() or c == NARROW_SPACE else _escaped(c) for c in text)
-    return Text("".join(shown))
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
-
-
 def screening(result: Any, sources: Sequence[Path], ids: Path | None = None) -> None:
     """Print the best, the outcomes by reason, the files, and what to type next.
 
@@ -68,7 +61,7 @@ def screening(result: Any, sources: Sequence[Path], ids: Path | None = None) -> 
         sources: as the user gave them.
         ids: as the user gave it.
     """
-    console = _console()
+    console = open_console()
     console.print()
     if len(result.shortlist):
         console.print(best(result.shortlist, len(result.ranking), console.width))
@@ -133,22 +126,38 @@ def training(result: Any, sources: Sequence[Path]) -> None:
         result: a `flows.train.Training`.
         sources: as the user gave them.
     """
-    console = _console()
+    console = open_console()
     metrics = result.metrics
     sizes = metrics["structures"]
     console.print()
-    console.print(scores(metrics["test"], f"{metrics['model']} on structures kept apart"))
+    for table in scores(metrics["test"], _training_title(metrics), metrics.get("deviation", {})):
+        console.print(table)
     parts = ", ".join(f"{number(count)} {part}" for part, count in sizes.items())
-    console.print(
-        plain(
-            f"{parts}; split by {metrics['split_by']}; best of {metrics['epochs']} "
-            f"epochs: {metrics['best_epoch']}; {duration(result.seconds)}"
-        )
-    )
+    facts = [parts, f"split by {metrics['split_by']}"]
+    if "best_epoch" in metrics:
+        facts.append(f"best of {metrics['epochs']} epochs: {metrics['best_epoch']}")
+    if "best_member" in metrics:
+        facts.append(f"checkpoint of {metrics['best_member']}")
+    for name, value in metrics.get("values", {}).items():
+        facts.append(f"{name} {figure(value) if isinstance(value, float) else value}")
+    console.print(plain("; ".join([*facts, duration(result.seconds)])))
     console.print()
     files(console, result.output)
-    model = str(result.output / "checkpoint.safetensors")
-    _next(console, ["screenkit", "rank", *_paths(sources[:1]), "--model", model])
+    model = result.output / "checkpoint.safetensors"
+    if model.exists():
+        _next(console, ["screenkit", "rank", *_paths(sources[:1]), "--model", str(model)])
+
+
+def _training_title(metrics: Mapping[str, Any]) -> str:
+    if "cross" in metrics:
+        several = f"{len(metrics['parts'])} {metrics['cross']}"
+        if metrics["cross"] == "ensemble":
+            return f"mean of {len(metrics['parts'])} {metrics['model']}, ± over the members"
+        return f"{metrics['model']} on structures kept apart: mean ± deviation of {several}"
+    if "trials" in metrics:
+        best = f"trial {metrics['best_trial']}, the best of {metrics['trials']}"
+        return f"{metrics['model']} on structures kept apart: {best} by validation"
+    return f"{metrics['model']} on structures kept apart"
 
 
 def evaluation(result: Any) -> None:
@@ -157,56 +166,23 @@ def evaluation(result: Any) -> None:
     Args:
         result: a `flows.evaluate.Evaluation`.
     """
-    console = _console()
+    console = open_console()
     console.print()
-    console.print(scores(result.metrics["test"], f"{result.metrics['model']} beside the labels"))
+    for table in scores(result.metrics["test"], f"{result.metrics['model']} beside the labels"):
+        console.print(table)
     files(console, result.output)
 
 
-def shelf(checkpoints: Mapping[str, Any]) -> None:
-    """Print the models that come with the package, and how good each is.
+def explanation(result: Any) -> None:
+    """Print the outcomes by reason, and the files.
 
     Args:
-        checkpoints: `models.checkpoint.Checkpoint` by name.
+        result: a `flows.explain_files.Explanation`.
     """
-    console = _console()
-    if not checkpoints:
-        console.print("No model comes with this package; make one with `screenkit train`.")
-    for name, checkpoint in checkpoints.items():
-        record = checkpoint.record
-        tested = record.get("test")
-        title = f"{name}, on structures kept apart in training"
-        if isinstance(tested, Mapping):
-            in_order = {target.name: tested[target.name] for target in checkpoint.targets}
-            console.print(scores(in_order, title))
-        else:
-            console.print(plain(title), style="bold")
-            console.print(plain(", ".join(target.name for target in checkpoint.targets)))
-        for key in ("data", "licence", "split_by"):
-            if record.get(key):
-                console.print(plain(f"  {key.replace('_', ' ')}: {record[key]}"), soft_wrap=True)
-        console.print(plain(f"  sha256: {checkpoint.digest}"), soft_wrap=True)
-        console.print()
-
-
-def scores(targets: Mapping[str, Any], title: str) -> Table:
-    """Return a table of errors per target, beside those of trivial models where they are known.
-
-    Args:
-        targets: as under `test` in `metrics.json`.
-    """
-    table = Table(title=plain(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
-    table.add_column("target", overflow="fold")
-    table.add_column("unit")
-    for heading in ("n", "MAE", "MAE of\nmedian", "MAE of line\non density", "R²", "Spearman"):
-        table.add_column(heading, justify="right", style="bold" if heading == "MAE" else "")
-    for name, entry in targets.items():
-        model = entry["model"]
-        trivial = [entry.get(kind, {}).get("mae") for kind in ("median", "linear_density")]
-        figures = [model["mae"], *trivial, model["r2"], model["spearman"]]
-        cells = ["–" if value is None else figure(value) for value in figures]
-        table.add_row(plain(name), plain(entry.get("unit", "")), number(model["n"]), *cells)
-    return table
+    console = open_console()
+    console.print()
+    console.print(outcomes(result))
+    files(console, result.output)
 
 
 def files(console: Console, folder: Path) -> None:
@@ -219,13 +195,26 @@ def files(console: Console, folder: Path) -> None:
 
 
 _FILES = {
+    "explain.html": "maps, tables and pictures as one page",
+    "atoms.h5": "the weight of every atom",
+    "cif": "each structure with its weights, one more column",
+    "maps": "periodic tables coloured by weight",
+    "pictures": "structures with atoms coloured by weight",
+    "elements.csv": "weights by element",
+    "environments.csv": "weights by element and what is bonded to it",
+    "sites.csv": "weights by site and element of perovskites",
     "ranking.csv": "every ok structure, best first",
     "shortlist.csv": "what --where and --top leave of it",
     "failures.csv": "every other structure, and why",
     "report.html": "all of this as one page",
     "predictions.h5": "the predictions",
     "checkpoint.safetensors": "the model; give it to --model",
+    "best.yaml": "the settings of the best trial; give it to --recipe",
     "metrics.json": "errors beside two trivial models",
+    "folds.csv": "the same for each training",
+    "folds.png": "the same as a plot",
+    "trials.csv": "what was tried, and its validation error",
+    "search.png": "the same as a plot",
     "test_predictions.csv": "each structure that the model has not seen",
     "labelled_predictions.csv": "each labelled structure",
     "parity.png": "predicted against known",
@@ -239,21 +228,6 @@ def _next(console: Console, words: Sequence[str]) -> None:
     """Print a command that makes sense after this one."""
     console.print("next:", style="bold")
     console.print(plain(f"  {shlex.join(words)}"), soft_wrap=True)
-
-
-def fold(name: str, width: int) -> str:
-    """Return a name broken after underscores into lines of at most `width`, where it can be."""
-    lines = [""]
-    for part in name.replace("_", "_\n").split("\n"):
-        if lines[-1] and len(lines[-1]) + len(part) > width:
-            lines.append("")
-        lines[-1] += part
-    return "\n".join(lines)
-
-
-def plain_lines(text: str) -> Text:
-    """Return `plain` of each line."""
-    return Text("\n").join(plain(line) for line in text.split("\n"))
 
 
 def _paths(sources: Sequence[Path]) -> list[str]:

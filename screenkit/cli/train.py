@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from screenkit.cli import options as opt
+from screenkit.cli import options_training as fit
 
 
 def train(
@@ -11,11 +12,17 @@ def train(
     ids: opt.Ids = None,
     recipe: opt.Recipe = None,
     model: opt.Network = None,
-    targets: opt.Targets = None,
-    group_column: opt.GroupColumn = None,
+    targets: fit.Targets = None,
+    group_column: fit.GroupColumn = None,
     name_column: opt.NameColumn = None,
-    epochs: opt.Epochs = None,
-    seed: opt.Seed = None,
+    only: fit.Only = None,
+    splits: fit.Splits = None,
+    epochs: fit.Epochs = None,
+    seed: fit.Seed = None,
+    folds: fit.Folds = None,
+    repeats: fit.Repeats = None,
+    ensemble: fit.Ensemble = None,
+    trials: fit.Trials = None,
     device: opt.Device = None,
     executor: opt.Executor = None,
     workers: opt.Workers = None,
@@ -28,7 +35,8 @@ def train(
 ) -> None:
     """Train a network on the structures under SOURCE that have a row in LABELS.csv.
 
-    Safe to repeat: training goes on from the last finished epoch.
+    Safe to repeat: training goes on from the last finished epoch. With --folds, --repeats,
+    --ensemble or --trials there are several trainings, side by side on the workers.
 
     Example: screenkit train labels.csv core2019.tar.xz --target co2_uptake
     """
@@ -42,8 +50,14 @@ def train(
         targets=targets,
         group_column=group_column,
         name_column=name_column,
+        only=only,
+        splits=splits,
         epochs=epochs,
         seed=seed,
+        folds=folds,
+        repeats=repeats,
+        ensemble=ensemble,
+        trials=trials,
         device=device,
         executor=executor,
         workers=workers,

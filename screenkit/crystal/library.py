@@ -16,7 +16,7 @@ import difflib
 import hashlib
 import os
 import stat
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -96,6 +96,23 @@ class Library:
         names = tuple(parts[0].names) if len(parts) == 1 else tuple(_chain(parts))
         _refuse_twins(parts, names)
         return cls(tuple(parts), names, _digest(parts))
+
+    def keep(self, names: Container[str]) -> Library:
+        """Return the library of those structures alone whose names are among `names`.
+
+        Raises:
+            SourceError: there is none.
+        """
+        parts = [
+            part.keep([i for i, name in enumerate(part.names) if name in names])
+            for part in self.sources
+        ]
+        if not any(part.names for part in parts):
+            raise SourceError(
+                f"none of the {len(self)} structures is among those asked for",
+                hint=f"they are called like {self.names[0]!r}",
+            )
+        return Library(tuple(parts), tuple(_chain(parts)), _digest(parts))
 
     def __len__(self) -> int:
         return len(self.names)

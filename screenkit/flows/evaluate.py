@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from screenkit.errors import LabelError
+from screenkit.errors import LabelError, UsageError
 from screenkit.flows.score import Scored, score, write_scores
 from screenkit.flows.screen import screen
 from screenkit.learn.labels import Labels, label_columns, read_labels
+from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.contract import Target
+from screenkit.models.shelf import find_checkpoint
 from screenkit.recipe import Recipe
 from screenkit.store.store import Store
 from screenkit.track import Track
@@ -43,11 +46,14 @@ def evaluate(
 
     Raises:
         LabelError: the table has none of the model's targets, or no structure of the library.
+        UsageError: `labels.columns` does not fit the model's targets.
         ScreenkitError: whatever `screen` raises.
     """
     columns = label_columns(labels)
+    known = _renamed(Checkpoint.load(find_checkpoint(recipe.model)).targets, recipe.labels.columns)
+    _labelled_targets(known, columns, labels)  # refused before the work is done
     screening = screen(sources, recipe, output, track, ids)
-    targets = _labelled_targets(screening.checkpoint.targets, columns, labels)
+    targets = _labelled_targets(known, columns, labels)
     scored = _scored(screening.store, read_labels(labels, targets, recipe.labels), targets)
     metrics = {
         "model": recipe.model,
@@ -65,6 +71,38 @@ def evaluate(
     return Evaluation(output, metrics, screening.seconds)
 
 
+def _renamed(targets: Sequence[Target], columns: Sequence[str]) -> list[Target]:
+    """Return the targets with the columns and the classes that `TARGET=COLUMN<=0` gives them.
+
+    Raises:
+        UsageError: the model has no such target, or a class is compared with no number.
+    """
+    told: dict[str, tuple[str, str]] = {}
+    for text in columns:
+        name, _, column = text.partition("=")
+        plain = re.split(r"[<>]", column, maxsplit=1)[0]
+        told[name.strip()] = (plain.strip(), column.removeprefix(plain))
+    names = [target.name for target in targets]
+    if strange := sorted(set(told) - set(names)):
+        raise UsageError(
+            f"--column {strange[0]}: the model has no such target",
+            hint=f"it predicts {', '.join(names)}",
+        )
+    renamed = []
+    for target in targets:
+        column, rule = told.get(target.name, (target.column, target.class_if))
+        if bool(rule) != target.is_class:
+            given = f"--column {target.name}={column}{rule}"
+            raise UsageError(
+                f"{given}: {target.name} is {'a class' if target.is_class else 'no class'}",
+                hint=f"say who is inside, such as {target.name}={column}<=0"
+                if target.is_class
+                else "name the column alone",
+            )
+        renamed.append(target.model_copy(update={"column": column, "class_if": rule}))
+    return renamed
+
+
 def _labelled_targets(
     targets: Sequence[Target], columns: Sequence[str], labels: Path
 ) -> list[Target]:
@@ -77,7 +115,8 @@ def _labelled_targets(
     if not found:
         names = ", ".join(target.column or target.name for target in targets)
         raise LabelError(
-            f"{labels} has no column of this model's targets", hint=f"it predicts {names}"
+            f"{labels} has no column of this model's targets",
+            hint=f"it predicts {names}; --column TARGET=COLUMN says where its labels stand",
         )
     return found
 

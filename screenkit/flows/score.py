@@ -14,7 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from screenkit.learn.metrics import baselines, regression_metrics
+from screenkit.learn.metrics import (
+    baselines,
+    class_baselines,
+    classification_metrics,
+    regression_metrics,
+)
 from screenkit.models.contract import Target
 from screenkit.ranking.table import lines, number_cells, text_cells
 from screenkit.report.parity import Panel, write_parity
@@ -30,9 +35,14 @@ class Scored:
     truth: np.ndarray
     """(m, T) float64, in the targets' units; NaN where unknown."""
     predicted: np.ndarray
-    """(m, T) float64, in the same units; NaN where there is no prediction."""
+    """(m, T) float64, in the same units, of a class its probability; NaN where there is none."""
     density: np.ndarray
     """(m,) float64, g/cm3."""
+
+    def known(self, t: int) -> np.ndarray:
+        """Return (m,) what is held against the predictions of target `t`; 0 or 1 for a class."""
+        target, truth = self.targets[t], self.truth[:, t]
+        return target.learn(truth) if target.is_class else truth
 
 
 def score(
@@ -47,11 +57,16 @@ def score(
     """
     results: dict[str, dict[str, Any]] = {}
     for t, target in enumerate(test.targets):
-        truth = test.truth[:, t]
+        truth = test.known(t)
         entry: dict[str, Any] = {"unit": target.unit}
-        entry["model"] = regression_metrics(truth, test.predicted[:, t])
+        entry |= {"class_if": target.class_if} if target.is_class else {}
+        entry["model"] = _figures(test, t)
         if train_truth is not None and train_density is not None:
-            entry |= baselines(train_truth[:, t], train_density, truth, test.density)
+            if target.is_class:
+                train = target.learn(train_truth[:, t])
+                entry |= class_baselines(train, train_density, truth, test.density)
+            else:
+                entry |= baselines(train_truth[:, t], train_density, truth, test.density)
         results[target.name] = entry
     return results
 
@@ -64,15 +79,16 @@ def write_scores(
     headings, columns = ["name"], [text_cells(scored.names)]
     for t, target in enumerate(scored.targets):
         headings += [target.name, f"{target.name}_predicted"]
-        columns += [number_cells(scored.truth[:, t]), number_cells(scored.predicted[:, t])]
+        columns += [number_cells(scored.known(t)), number_cells(scored.predicted[:, t])]
     replace_text(folder / predictions, [lines([[h] for h in headings]), lines(columns)])
     panels = [
         Panel(
             title=target.name,
             unit=target.unit,
-            truth=scored.truth[:, t],
+            truth=scored.known(t),
             predicted=scored.predicted[:, t],
-            note=_note(regression_metrics(scored.truth[:, t], scored.predicted[:, t])),
+            note=_note(_figures(scored, t)),
+            class_if=target.class_if,
         )
         for t, target in enumerate(scored.targets)
     ]
@@ -90,5 +106,13 @@ def plain(value: Any) -> Any:
     return value
 
 
+def _figures(scored: Scored, t: int) -> dict[str, float]:
+    """Return the metrics of target `t`."""
+    metrics = classification_metrics if scored.targets[t].is_class else regression_metrics
+    return metrics(scored.known(t), scored.predicted[:, t])
+
+
 def _note(figures: dict[str, float]) -> str:
+    if "roc_auc" in figures:
+        return f"ROC AUC {figures['roc_auc']:.3f}\nmembers {figures['share']:.0%}\nn {figures['n']}"
     return f"MAE {figures['mae']:.3g}\nSpearman {figures['spearman']:.3f}\nn {figures['n']}"

@@ -3,11 +3,12 @@
 `fit` yields its whole state after every epoch, so that the caller can keep it on disk and go on
 from there after a kill: the order of the structures in epoch e depends on the seed and e alone.
 
-Not covered: several devices, early stopping, the search for settings.
+Not covered: several devices, early stopping, the search for settings (`learn/search.py`).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -23,6 +24,8 @@ from screenkit.models.checkpoint import from_safetensors, to_safetensors
 from screenkit.models.contract import Model
 from screenkit.settings import Settings
 
+_MOMENTUM = 0.9
+
 
 class FitSettings(Settings):
     """How to train. Optimiser, learning rate and batches are by default those of Zhang et al. 2021;
@@ -32,14 +35,16 @@ class FitSettings(Settings):
     """Passes over the training set; the best epoch by validation is kept."""
     batch_size: int = Field(default=32, ge=1)
     """Structures per step."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """`sgd` is stochastic gradient descent with momentum 0.9, as in Xie and Grossman 2018."""
     learning_rate: float = Field(default=3e-4, gt=0)
-    """Adam's, at the start."""
+    """The optimiser's, at the start."""
     decay_every: int = Field(default=50, ge=1)
     """Epochs after which the learning rate is multiplied by `decay_factor`, again and again."""
     decay_factor: float = Field(default=0.1, gt=0, le=1)
     """0 to 1; see `decay_every`."""
     weight_decay: float = Field(default=0.0, ge=0)
-    """Adam's, on the weights as L2."""
+    """The optimiser's, on the weights as L2."""
     valid_fraction: float = Field(default=0.1, gt=0, lt=0.5)
     """Share of the structures that choose the epoch."""
     test_fraction: float = Field(default=0.1, gt=0, lt=0.5)
@@ -59,7 +64,14 @@ class Examples:
 
     graphs: Sequence[Graph]
     labels: np.ndarray
-    """(n, T) float32, transformed and standardised; NaN where missing."""
+    """(n, T) float32, transformed and standardised; for a class 0 or 1; NaN where missing."""
+    classes: tuple[bool, ...] = ()
+    """(T) which targets are classes; empty: none is."""
+
+    @property
+    def is_class(self) -> np.ndarray:
+        """(T,) bool."""
+        return np.array(self.classes or (False,) * self.labels.shape[1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,9 +82,9 @@ class FitState:
     """Epochs done."""
     best_epoch: int
     history: tuple[dict[str, float], ...]
-    """One entry per epoch: train_loss (mean square), valid_mae (standardised), learning_rate."""
+    """One entry per epoch: epoch, train_loss, valid_error, learning_rate, seconds."""
     tensors: dict[str, torch.Tensor]
-    """`model/…` and `best/…`: weights now and of the best epoch; `adam/…`: the optimiser."""
+    """`model/…` and `best/…`: weights now and of the best epoch; `optimizer/…`: its moments."""
 
     @property
     def best(self) -> dict[str, torch.Tensor]:
@@ -114,13 +126,14 @@ def fit(
 ) -> Iterator[FitState]:
     """Train to the last epoch, yielding the state after each; goes on from `state` if given.
 
-    The loss is the mean square over all labels that are known, of all targets together.
+    The loss is the mean over all labels that are known, of all targets together: of the square of
+    the error for values, of the cross entropy (natural logarithm) for classes.
 
     Args:
         model: its name in the catalogue.
         model_settings: of that model's settings class.
         train: what the weights are fitted to, in the graphs that the model asks for.
-        valid: what chooses the best epoch, by mean absolute error over all targets.
+        valid: what chooses the best epoch, by `valid_error`.
         settings: how to train.
         state: what an earlier call with the same arguments yielded last.
         device: `cpu` or a CUDA device.
@@ -130,37 +143,58 @@ def fit(
     """
     torch.manual_seed(settings.seed)
     network = model_class(model)(model_settings, train.labels.shape[1]).to(device)
-    adam = torch.optim.Adam(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
+    if state is None:
+        network.prepare(train.graphs)
+    optimizer = _optimizer(network, settings)
     if state is not None:
-        _restore(network, adam, state)
+        _restore(network, optimizer, state)
     history = list(state.history) if state else []
     best = state.best if state else {}
     for epoch in range(state.epoch if state else 0, settings.epochs):
+        started = time.monotonic()
+        # What a network draws in an epoch must not hang on where the training was stopped.
+        torch.manual_seed(int(np.random.SeedSequence([settings.seed, epoch]).generate_state(1)[0]))
         rate = settings.learning_rate * settings.decay_factor ** (epoch // settings.decay_every)
-        for group in adam.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = _train_epoch(network, adam, train, settings, epoch, device)
+        loss = _train_epoch(network, optimizer, train, settings, epoch, device)
         _settle_norms(network, train.graphs, settings, device)
-        error = np.abs(predict(network, valid.graphs, settings.batch_size, device) - valid.labels)
+        outputs = predict(network, valid.graphs, settings.batch_size, device)
         history.append(
             {
                 "epoch": epoch + 1,
                 "train_loss": loss,
-                "valid_mae": float(np.nanmean(error)),
+                "valid_error": valid_error(outputs, valid),
                 "learning_rate": rate,
+                "seconds": time.monotonic() - started,
             }
         )
-        scores = [entry["valid_mae"] for entry in history]
+        scores = [_known(entry["valid_error"]) for entry in history]
         if scores[-1] == min(scores):
             best = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
         yield FitState(
             epoch=epoch + 1,
             best_epoch=int(np.argmin(scores)) + 1,
             history=tuple(history),
-            tensors=_tensors(network, adam, best),
+            tensors=_tensors(network, optimizer, best),
         )
+
+
+def valid_error(outputs: np.ndarray, examples: Examples) -> float:
+    """Return the one number that the best epoch is chosen by; less is better.
+
+    The mean over the targets that have labels: of a value its mean absolute error, in standard
+    deviations of the training set; of a class its log loss (natural logarithm).
+
+    Args:
+        outputs: (n, T) float32; what the network says of the examples.
+        examples: n of them.
+    """
+    outputs, labels = outputs.astype(np.float64), examples.labels.astype(np.float64)
+    entropy = np.logaddexp(0.0, outputs) - labels * outputs
+    errors = np.where(examples.is_class, entropy, np.abs(outputs - labels))
+    known = np.isfinite(labels).any(axis=0)
+    return float(np.nanmean(errors[:, known], axis=0).mean()) if known.any() else float("nan")
 
 
 def predict(
@@ -176,9 +210,21 @@ def predict(
     return np.concatenate(outputs)
 
 
+def _known(error: float) -> float:
+    """Return an error that can be compared: NaN, where the training ran away, is the worst."""
+    return np.inf if np.isnan(error) else error
+
+
+def _optimizer(network: Model, settings: FitSettings) -> torch.optim.Optimizer:
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(network.parameters(), rate, momentum=_MOMENTUM, weight_decay=decay)
+    return torch.optim.Adam(network.parameters(), rate, weight_decay=decay)
+
+
 def _train_epoch(
     network: Model,
-    adam: torch.optim.Adam,
+    optimizer: torch.optim.Optimizer,
     train: Examples,
     settings: FitSettings,
     epoch: int,
@@ -188,26 +234,38 @@ def _train_epoch(
     network.train()
     order = np.random.default_rng([settings.seed, epoch]).permutation(len(train.graphs))
     half = settings.precision == "bfloat16"
+    classes = torch.from_numpy(train.is_class).to(device)
     total, known = 0.0, 0
     for start in range(0, len(order), settings.batch_size):
         rows = order[start : start + settings.batch_size]
         batch = collate([train.graphs[row] for row in rows]).to(device)
         wanted = torch.from_numpy(train.labels[rows]).to(device)
-        mask = torch.isfinite(wanted)
-        count = int(mask.sum())
+        count = int(torch.isfinite(wanted).sum())
         if not count:
             continue
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half):
             outputs = network(batch)
-        # NaN times zero is NaN, in the gradient too: missing labels must be replaced first.
-        error = outputs.float() - torch.where(mask, wanted, outputs.float().detach())
-        loss = error.square().sum() / count
-        adam.zero_grad(set_to_none=True)
+        loss = _loss(outputs.float(), wanted, classes) / count
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        adam.step()
+        optimizer.step()
         total += float(loss.detach()) * count
         known += count
     return total / max(known, 1)
+
+
+def _loss(outputs: torch.Tensor, wanted: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Return the sum over known labels of square errors, and of cross entropies for classes."""
+    mask = torch.isfinite(wanted)
+    # NaN times zero is NaN, in the gradient too: missing labels must be replaced first.
+    losses = (outputs - torch.where(mask, wanted, outputs.detach())).square()
+    if classes.any():
+        inside = torch.where(mask & classes, wanted, torch.zeros_like(wanted))
+        entropy = torch.nn.functional.binary_cross_entropy_with_logits(
+            outputs, inside, reduction="none"
+        )
+        losses = torch.where(classes, entropy * mask, losses)
+    return losses.sum()
 
 
 def _settle_norms(
@@ -238,26 +296,26 @@ def _settle_norms(
 
 
 def _tensors(
-    network: Model, adam: torch.optim.Adam, best: dict[str, torch.Tensor]
+    network: Model, optimizer: torch.optim.Optimizer, best: dict[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
     now = {f"model/{k}": v.detach().cpu().clone() for k, v in network.state_dict().items()}
     moments = {
-        f"adam/{place}/{key}": value.detach().cpu().clone()
-        for place, entry in adam.state_dict()["state"].items()
+        f"optimizer/{place}/{key}": value.detach().cpu().clone()
+        for place, entry in optimizer.state_dict()["state"].items()
         for key, value in entry.items()
     }
     return now | moments | {f"best/{k}": v for k, v in best.items()}
 
 
-def _restore(network: Model, adam: torch.optim.Adam, state: FitState) -> None:
+def _restore(network: Model, optimizer: torch.optim.Optimizer, state: FitState) -> None:
     weights: dict[str, torch.Tensor] = {}
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in state.tensors.items():
         part, _, rest = key.partition("/")
         if part == "model":
             weights[rest] = value
-        elif part == "adam":
+        elif part == "optimizer":
             place, _, name = rest.partition("/")
             moments.setdefault(int(place), {})[name] = value
     network.load_state_dict(weights)
-    adam.load_state_dict({**adam.state_dict(), "state": moments})
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})

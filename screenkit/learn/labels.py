@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -18,6 +19,8 @@ from pydantic import Field
 from screenkit.errors import LabelError
 from screenkit.models.contract import Target
 from screenkit.settings import Settings
+
+_RENAMED = r"^[^=<>]+=[^=<>]+((<=|>=|<|>) ?-?[0-9.]+(e-?[0-9]+)?)?$"
 
 
 class LabelSettings(Settings):
@@ -29,6 +32,11 @@ class LabelSettings(Settings):
     """Column that holds the structure's name, as in the ranking."""
     group_column: str | None = None
     """Column that joins structures which must not be split between training and test."""
+    only: str | None = Field(default=None, pattern=r"^[^=]+=.*$")
+    """`COLUMN=VALUE`: rows with this text in this column; no other structure is read."""
+    columns: tuple[Annotated[str, Field(pattern=_RENAMED)], ...] = ()
+    """For an evaluation: `TARGET=COLUMN` where a target's labels stand in a column of another name;
+    `TARGET=COLUMN<=0` where those who are so belong to the target's class."""
     source: str = ""
     """Where structures and labels come from, and their licence; kept with the checkpoint."""
 
@@ -70,11 +78,12 @@ def label_columns(path: Path) -> list[str]:
 def read_labels(path: Path, targets: Sequence[Target], settings: LabelSettings) -> Labels:
     """Return the labels in a CSV table with a header line, UTF-8, in the targets' units.
 
-    An empty cell, `nan` or `NA` is a missing label. Columns that nobody asks for are not read.
+    An empty cell, `nan` or `NA` is a missing label. Columns that nobody asks for are not read,
+    nor are rows that `only` leaves out.
 
     Raises:
-        LabelError: the file cannot be read, a column is missing, a name comes twice, or a cell
-            is not a number; the message says which line.
+        LabelError: the file cannot be read, a column is missing, a name comes twice, a cell
+            is not a number, or no row is as `only` wants it; the message says which line.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -85,7 +94,7 @@ def read_labels(path: Path, targets: Sequence[Target], settings: LabelSettings) 
             extra += [settings.group_column] if settings.group_column else []
             for column in wanted + extra:
                 _require(column, columns, path)
-            rows = [(reader.line_num, row) for row in reader]
+            rows = _chosen(reader, settings.only, path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LabelError(f"cannot read the labels {path}: {error}") from None
     names = tuple((row[settings.name_column] or "").strip() for _, row in rows)
@@ -107,6 +116,25 @@ def read_labels(path: Path, targets: Sequence[Target], settings: LabelSettings) 
         for (_, row), name in zip(rows, names, strict=True)
     )
     return Labels(names, values, groups)
+
+
+def _chosen(
+    reader: csv.DictReader[str], only: str | None, path: Path
+) -> list[tuple[int, dict[str, str]]]:
+    """Return line and cells of each row that `only` leaves."""
+    rows = [(reader.line_num, row) for row in reader]
+    if not only:
+        return rows
+    column, _, value = only.partition("=")
+    _require(column.strip(), reader.fieldnames or [], path)
+    found = [(row[column.strip()] or "").strip() for _, row in rows]
+    if value.strip() not in found:
+        known = sorted(set(found), key=lambda text: (-found.count(text), text))
+        raise LabelError(
+            f"{path} has no row with {only}",
+            hint=f"the column {column.strip()} has {', '.join(map(repr, known[:10]))}",
+        )
+    return [row for row, text in zip(rows, found, strict=True) if text == value.strip()]
 
 
 def _require(column: str, columns: Sequence[str], path: Path) -> None:

@@ -1,12 +1,18 @@
-"""How good predictions are, always beside what is trivial: the median, and a line on density.
+"""How good predictions are, always beside what is trivial: the median, and a line on density; for
+a class its share, and a logistic line on density.
 
 Not covered: uncertainty of the figures, and of single predictions.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.stats import spearmanr
+
+_LEAST = 1e-15
+"""Probability that a log loss takes for zero."""
 
 
 def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
@@ -51,3 +57,73 @@ def baselines(
         "median": regression_metrics(test, median),
         "linear_density": regression_metrics(test, line[0] + line[1] * test_density),
     }
+
+
+def classification_metrics(truth: np.ndarray, probability: np.ndarray) -> dict[str, float]:
+    """Return n, share, ROC AUC, accuracy and log loss of probabilities (n,) of being in a class.
+
+    `truth` is 1 inside and 0 outside; rows without a label or a prediction are left out. `share` is
+    that of the members, accuracy counts 0.5 and more as inside, the log loss is in nats. ROC AUC is
+    NaN where all or none are members.
+    """
+    known = np.isfinite(truth) & np.isfinite(probability)
+    inside, probability = truth[known] > 0.5, probability[known].astype(np.float64)
+    if not len(inside):
+        return {"n": 0, "share": np.nan, "roc_auc": np.nan, "accuracy": np.nan, "log_loss": np.nan}
+    surprise = np.where(inside, probability, 1.0 - probability)
+    return {
+        "n": len(inside),
+        "share": float(inside.mean()),
+        "roc_auc": _roc_auc(inside, probability) if inside.any() and not inside.all() else np.nan,
+        "accuracy": float(((probability >= 0.5) == inside).mean()),
+        "log_loss": float(-np.log(np.clip(surprise, _LEAST, 1.0)).mean()),
+    }
+
+
+def class_baselines(
+    train: np.ndarray, train_density: np.ndarray, test: np.ndarray, test_density: np.ndarray
+) -> dict[str, dict[str, float]]:
+    """Return the metrics on `test` (m,) of two trivial models of a class, fitted to `train` (n,).
+
+    `share` gives all the share of the members in the training set; `logistic_density` is a
+    logistic line on the crystal density (g/cm3), by maximum likelihood. Rows of `train` without a
+    label or a density are left out; without both kinds of rows there are no baselines.
+    """
+    known = np.isfinite(train) & np.isfinite(train_density)
+    inside = train[known] > 0.5
+    if not known.any() or inside.all() or not inside.any():
+        return {}
+    centre, spread = train_density[known].mean(), train_density[known].std() or 1.0
+    line = _logistic_line((train_density[known] - centre) / spread, inside)
+    seen = np.isfinite(test_density)
+    probability = np.full(len(test), np.nan)
+    probability[seen] = line((test_density[seen] - centre) / spread)
+    return {
+        "share": classification_metrics(test, np.full(len(test), inside.mean())),
+        "logistic_density": classification_metrics(test, probability),
+    }
+
+
+def roc_points(truth: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return shares of false and of true members taken, (p,) each, as the bound of 1 falls to 0.
+
+    As for `classification_metrics`; both kinds must be there.
+    """
+    from sklearn.metrics import roc_curve
+
+    false, true, _ = roc_curve(truth, probability)
+    return false, true
+
+
+def _roc_auc(inside: np.ndarray, probability: np.ndarray) -> float:
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(inside, probability))
+
+
+def _logistic_line(values: np.ndarray, inside: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the probability of being inside as a function of standardised values (n,)."""
+    from sklearn.linear_model import LogisticRegression
+
+    fitted = LogisticRegression(C=1e9).fit(values[:, None], inside)
+    return lambda given: fitted.predict_proba(given[:, None])[:, 1] if len(given) else given

@@ -7,6 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydantic import Field
+
+from screenkit.settings import Settings
+
+
+class CrossSettings(Settings):
+    """Several trainings in the place of one, to see how much a figure hangs on chance."""
+
+    folds: int | None = Field(default=None, ge=2)
+    """Cross-validation: so many trainings; each group is kept apart by exactly one of them."""
+    repeats: int | None = Field(default=None, ge=2)
+    """So many trainings, each with another random split and other first weights."""
+    ensemble: int | None = Field(default=None, ge=2)
+    """So many trainings on one split, that differ in first weights and order; their mean counts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,3 +60,39 @@ def split_by_group(
         counts = ", ".join(f"{side} {len(rows)}" for side, rows in sides.items())
         raise ValueError(f"{len(groups)} rows in {len(names)} groups give {counts}")
     return Split(**{side: np.array(sorted(rows)) for side, rows in sides.items()})
+
+
+def folds_by_group(
+    groups: Sequence[str], folds: int, valid_fraction: float, seed: int
+) -> list[Split]:
+    """Return splits of which each row is in the test set of exactly one; no group is on two sides.
+
+    Whole groups, in an order drawn from `seed`, go to the fold that has the fewest rows yet. Of
+    what a fold leaves, whole groups fill the validation set until it holds its fraction of all
+    rows; the rest trains.
+
+    Raises:
+        ValueError: a side would be empty.
+    """
+    members: dict[str, list[int]] = defaultdict(list)
+    for row, group in enumerate(groups):
+        members[group].append(row)
+    names = sorted(members)
+    if len(names) < folds:
+        raise ValueError(f"{len(groups)} rows in {len(names)} groups give no {folds} folds")
+    dealt: list[list[int]] = [[] for _ in range(folds)]
+    for place in np.random.default_rng(seed).permutation(len(names)):
+        min(dealt, key=len).extend(members[names[place]])
+    splits = []
+    for fold, test in enumerate(dealt):
+        apart = {groups[row] for row in test}
+        rest = [name for name in names if name not in apart]
+        valid: list[int] = []
+        train: list[int] = []
+        for place in np.random.default_rng([seed, fold]).permutation(len(rest)):
+            side = valid if len(valid) < valid_fraction * len(groups) else train
+            side += members[rest[place]]
+        if not valid or not train:
+            raise ValueError(f"{len(groups)} rows in {len(names)} groups leave fold {fold} empty")
+        splits.append(Split(*(np.array(sorted(side)) for side in (train, valid, test))))
+    return splits

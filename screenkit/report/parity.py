@@ -1,4 +1,5 @@
-"""Parity plot: what was predicted against what is known, one panel per target.
+"""Parity plot: what was predicted against what is known, one panel per target; of a class its
+receiver operating characteristic.
 
 Drawn with matplotlib's Figure alone: no window system, no global state, nothing at import.
 """
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from screenkit.learn.metrics import roc_points
 from screenkit.store.publish import replace_bytes
 
 _COLUMNS = 3
@@ -34,6 +36,8 @@ class Panel:
     """(n,) float64, in `unit`; NaN where there is none."""
     note: str = ""
     """A few words for the corner, such as `MAE 0.71`."""
+    class_if: str = ""
+    """Not empty: a class; then `truth` is 0 or 1 and `predicted` a probability."""
 
 
 def write_parity(panels: Sequence[Panel], path: Path, title: str = "") -> None:
@@ -58,7 +62,7 @@ def draw_parity(panels: Sequence[Panel], form: str = "png", title: str = "") -> 
         )
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for panel, axis in zip(panels, axes, strict=False):
-            _draw(panel, axis)
+            (_draw_class if panel.class_if else _draw)(panel, axis)
         for axis in axes[len(panels) :]:
             axis.remove()
         if title:
@@ -72,14 +76,8 @@ def draw_parity(panels: Sequence[Panel], form: str = "png", title: str = "") -> 
 def _draw(panel: Panel, axis: Any) -> None:
     known = np.isfinite(panel.truth) & np.isfinite(panel.predicted)
     truth, predicted = panel.truth[known], panel.predicted[known]
-    # A dollar sign would begin a formula.
     unit = f" ({panel.unit})" if panel.unit else ""
-    axis.set_title(panel.title.replace("$", r"\$"))
-    axis.set_xlabel(f"reference{unit}".replace("$", r"\$"))
-    axis.set_ylabel(f"predicted{unit}".replace("$", r"\$"))
-    axis.set_aspect("equal", adjustable="box")
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
+    _frame(axis, panel.title, f"reference{unit}", f"predicted{unit}")
     if not truth.size:
         axis.text(0.5, 0.5, "no labels", ha="center", va="center", transform=axis.transAxes)
         return
@@ -102,6 +100,30 @@ def _draw(panel: Panel, axis: Any) -> None:
     axis.text(
         0.03, 0.97, panel.note.replace("$", r"\$"), ha="left", va="top", transform=axis.transAxes
     )
+
+
+def _draw_class(panel: Panel, axis: Any) -> None:
+    known = np.isfinite(panel.truth) & np.isfinite(panel.predicted)
+    truth, probability = panel.truth[known], panel.predicted[known]
+    wanted = f"{panel.title} {panel.class_if} {panel.unit}".rstrip()
+    _frame(axis, wanted, "share of the others taken", "share of the members taken")
+    axis.plot((0, 1), (0, 1), color="#8a93a3", linewidth=0.8, zorder=1)
+    if not truth.size or np.ptp(truth) == 0:
+        axis.text(0.5, 0.5, "one kind alone", ha="center", va="center", transform=axis.transAxes)
+        return
+    axis.plot(*roc_points(truth, probability), color="#2f6f9f", linewidth=1.6, zorder=2)
+    note = panel.note.replace("$", r"\$")
+    axis.text(0.97, 0.03, note, ha="right", va="bottom", transform=axis.transAxes)
+
+
+def _frame(axis: Any, title: str, x: str, y: str) -> None:
+    # A dollar sign would begin a formula.
+    axis.set_title(title.replace("$", r"\$"))
+    axis.set_xlabel(x.replace("$", r"\$"))
+    axis.set_ylabel(y.replace("$", r"\$"))
+    axis.set_aspect("equal", adjustable="box")
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
 
 
 def _crowding(truth: np.ndarray, predicted: np.ndarray, limits: tuple[float, float]) -> np.ndarray:

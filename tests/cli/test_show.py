@@ -13,9 +13,9 @@ from screenkit.ranking.ranking import RankSettings, rank
 from tests.stores import HEAT, UPTAKE, make_store, ok
 
 
-def printed(what: object, width: int = 120) -> str:
+def printed(*what: object, width: int = 120) -> str:
     screen = io.StringIO()
-    Console(file=screen, width=width).print(what)
+    Console(file=screen, width=width).print(*what)
     return screen.getvalue()
 
 
@@ -81,6 +81,6 @@ def test_flags_are_shown_where_there_are_any(tmp_path: Path):
 
 def test_a_figure_that_is_not_known_is_a_dash():
     entry = {"unit": "mol/kg", "model": {"n": 3, "mae": 0.5, "r2": None, "spearman": 0.9}}
-    shown = printed(show.scores({"uptake": entry}, "title"))
+    shown = printed(*show.scores({"uptake": entry}, "title"))
     assert "0.5000" in shown
     assert "–" in shown

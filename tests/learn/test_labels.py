@@ -58,3 +58,19 @@ def test_a_misspelt_column_is_told_its_nearest(tmp_path):
     with pytest.raises(LabelError) as caught:
         read(tmp_path, "name,kh,uptake_mol_kgg\nA,1,1\n")
     assert "uptake_mol_kgg" in caught.value.hint
+
+
+SUBSETS = "name,kh,uptake_mol_kg,set\nA,1,1,small\nB,2,2,\nC,3,3, small\nD,4,4,large\n"
+
+
+def test_only_the_rows_asked_for_are_read(tmp_path):
+    assert read(tmp_path, SUBSETS, only="set=small").names == ("A", "C")
+    assert read(tmp_path, SUBSETS, only="set=").names == ("B",)
+
+
+def test_a_value_that_no_row_has_is_told_those_there_are(tmp_path):
+    with pytest.raises(LabelError, match="no row with set=smal") as caught:
+        read(tmp_path, SUBSETS, only="set=smal")
+    assert "'small'" in caught.value.hint
+    with pytest.raises(LabelError, match="no column 'sett'"):
+        read(tmp_path, SUBSETS, only="sett=small")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screenkit.learn.split import split_by_group
+from screenkit.learn.split import folds_by_group, split_by_group
 
 GROUPS = [f"g{i % 37}" for i in range(500)]
 
@@ -33,3 +33,26 @@ def test_the_split_hangs_on_the_seed_alone():
 def test_one_group_cannot_be_split():
     with pytest.raises(ValueError, match="1 groups"):
         split_by_group(["a"] * 10, 0.1, 0.1, seed=0)
+
+
+def test_each_row_is_in_the_test_set_of_one_fold_and_no_group_is_on_two_sides():
+    splits = folds_by_group(GROUPS, 5, 0.1, seed=0)
+    assert sorted(np.concatenate([split.test for split in splits]).tolist()) == list(range(500))
+    for split in splits:
+        sides = [split.train, split.valid, split.test]
+        assert sorted(np.concatenate(sides).tolist()) == list(range(500))
+        groups = [{GROUPS[row] for row in side} for side in sides]
+        assert not groups[0] & groups[1] and not groups[0] & groups[2] and not groups[1] & groups[2]
+
+
+def test_folds_are_about_equal_and_hang_on_the_seed():
+    sizes = [len(split.test) for split in folds_by_group(GROUPS, 5, 0.1, seed=0)]
+    assert max(sizes) - min(sizes) <= 14  # the largest group
+    first, again, other = (folds_by_group(GROUPS, 5, 0.1, seed)[0].test for seed in (3, 3, 4))
+    assert (first == again).all()
+    assert set(first) != set(other)
+
+
+def test_more_folds_than_groups_cannot_be():
+    with pytest.raises(ValueError, match="3 groups"):
+        folds_by_group(["a", "b", "c"] * 4, 4, 0.1, seed=0)

@@ -20,6 +20,16 @@ def panel(n: int = 50, title: str = "co2_uptake", **options: object) -> Panel:
     return Panel(title, "mol/kg", truth, predicted, note="MAE 0.3")
 
 
+def test_a_class_is_drawn_by_its_two_shares():
+    rng = np.random.default_rng(0)
+    inside = (rng.random(40) < 0.4).astype(float)
+    given = Panel("gap", "eV", inside, rng.random(40), class_if=">0")
+    drawn = draw_parity([given], "svg")
+    assert drawn == draw_parity([given], "svg")
+    assert draw_parity([Panel("gap", "eV", np.ones(3), np.ones(3), class_if=">0")])
+    assert b"share of the members taken" in drawn  # as matplotlib's comment beside the glyphs
+
+
 @pytest.mark.parametrize("form", ["png", "svg"])
 def test_equal_data_give_equal_bytes(form: str):
     assert draw_parity([panel()], form) == draw_parity([panel()], form)
