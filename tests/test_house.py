@@ -194,7 +194,8 @@ def test_each_guest_comes_in_by_its_door_and_no_door_is_unused():
 def test_every_guest_is_invited():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     invited = {re.split(r"[<>=\[ ]", text)[0] for text in project["dependencies"]}
-    assert {"pyyaml" if guest == "yaml" else guest for guest in doors()} <= invited
+    called = {"yaml": "pyyaml", "sklearn": "scikit-learn"}
+    assert {called.get(guest, guest) for guest in doors()} <= invited
 
 
 def test_the_plan_names_every_module_and_nothing_else():
@@ -264,11 +265,21 @@ def test_nothing_hides_from_the_type_checker_or_from_this_test():
     assert not [where(path) for path in MODULES if "TYPE_CHECKING" in path.read_text("utf-8")]
 
 
+def loads_published_weights(path: Path, node: ast.Call) -> bool:
+    """Whether this is the one place that reads others' pickles, and says that none is run."""
+    told = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+    return (
+        where(path) == "models/published.py"
+        and ast.unparse(node.func) == "torch.load"
+        and told.get("weights_only") == "True"
+    )
+
+
 def test_no_banned_call():
     found = []
     for path in MODULES:
         for node in ast.walk(tree(path)):
-            if not isinstance(node, ast.Call):
+            if not isinstance(node, ast.Call) or loads_published_weights(path, node):
                 continue
             if ast.unparse(node.func) in BANNED_CALLS:
                 found.append(f"{where(path)}:{node.lineno} calls {ast.unparse(node.func)}")
@@ -389,7 +400,8 @@ sys.exit(code)
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["rank", "--help"], ["train", "--help"], ["evaluate", "-h"], ["models", "--help"],
+    [["--help"], ["rank", "--help"], ["train", "--help"], ["evaluate", "-h"], ["explain", "--help"],
+     ["models", "--help"],
      ["--version"]],
 )  # fmt: skip
 def test_help_wakes_nothing_heavy(arguments: list[str], tmp_path: Path):

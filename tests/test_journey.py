@@ -210,7 +210,7 @@ def test_training_ends_in_a_checkpoint_that_ranks_and_says_how_well_it_did(tmp_p
         [EXAMPLES], Recipe(model=str(path)).override(executor="serial"), tmp_path / "ranked"
     )
     assert ranked.ranking.target == "mass_density" and ranked.ranking.better == "min"
-    assert training.checkpoint.digest == ""
+    assert training.checkpoint.record["test"] == metrics["test"]
 
 
 def test_predictions_of_a_checkpoint_are_those_that_training_reported(tmp_path, labels):

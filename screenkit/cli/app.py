@@ -21,6 +21,7 @@ import typer
 
 from screenkit import __version__
 from screenkit.cli.evaluate import evaluate
+from screenkit.cli.explain import explain
 from screenkit.cli.models import models
 from screenkit.cli.rank import rank
 from screenkit.cli.train import train
@@ -31,7 +32,7 @@ _STOPPED = 85
 _INTERRUPTED = 128 + signal.SIGINT
 _BROKEN_PIPE = 128 + 13  # SIGPIPE, which Windows does not name
 _TOGETHER = 0.2  # seconds
-_RESUMABLE = ("rank", "train", "evaluate")
+_RESUMABLE = ("rank", "train", "evaluate", "explain")
 # ClickException: click's, or in newer versions Typer's own copy of it.
 _COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
 
@@ -66,7 +67,8 @@ def _screenkit(
 app.command()(rank)
 app.command()(train)
 app.command()(evaluate)
-app.command()(models)
+app.command()(explain)
+app.add_typer(models, name="models")
 
 
 class _Terminated(KeyboardInterrupt):

@@ -195,7 +195,7 @@ def _summary(result: Screening, recipe: Recipe, sources: Sequence[Path]) -> dict
         "better": result.ranking.better,
         "shortlist": len(result.shortlist),
         "device": resolve_device(recipe.predict.device),
-        "sources": [str(source) for source in sources],
+        "sources": [str(source.absolute()) for source in sources],
         "library_sha256": result.library_digest,
         "versions": versions(),
     }
@@ -228,14 +228,21 @@ def _remarks(result: Screening) -> list[str]:
     """Return what a reader must know before believing the numbers."""
     remarks = []
     figures = result.checkpoint.record.get("test", {}).get(result.ranking.target)
-    if figures:
+    if figures and "roc_auc" in figures["model"]:
+        remarks.append(
+            f"{result.ranking.target} is the probability of a class: {figures['class_if']} "
+            f"{figures['unit']}. On {figures['model']['n']} structures kept apart from its "
+            f"training, this model had a ROC AUC of {_or_nan(figures['model']['roc_auc']):.3f} "
+            "(0.5 is chance)."
+        )
+    elif figures:
         unit = figures.get("unit", "")
         model, median = figures["model"], figures.get("median", {})
         remarks.append(
             f"On {model['n']} structures kept apart from its training, this model's "
             f"{result.ranking.target} had a mean absolute error of {model['mae']:.3g} {unit} "
-            f"(the median of the training set: {median.get('mae', float('nan')):.3g}) and a "
-            f"Spearman rank correlation of {model['spearman']:.3f}."
+            f"(the median of the training set: {_or_nan(median.get('mae')):.3g}) and a "
+            f"Spearman rank correlation of {_or_nan(model['spearman']):.3f}."
         )
     if span := result.checkpoint.record.get("label_range", {}).get(result.ranking.target):
         values = result.ranking.values(result.ranking.target)
@@ -254,6 +261,10 @@ def _remarks(result: Screening) -> list[str]:
             "see the column frame_ambiguous_fraction."
         )
     return remarks
+
+
+def _or_nan(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _rounded(value: float) -> float | None:

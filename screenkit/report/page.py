@@ -59,21 +59,31 @@ def page(study: Study) -> str:
     body = "".join(
         [
             _head(study),
-            _remarks(study.remarks),
+            remark_list(study.remarks),
             _outcomes(study),
             _distribution(study),
             _best(study),
             _reasons(study),
-            _again(study),
+            again(study.provenance, study.recipe),
         ]
     )
-    title = escape(study.title)
+    return document(study.title, body)
+
+
+def document(title: str, body: str) -> str:
+    """Return a page of our style that asks nothing of the network; pictures stand in it as data.
+
+    Args:
+        title: plain text.
+        body: HTML.
+    """
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'\">"
-        f"<title>{title}</title><style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
+        "img-src data:; style-src 'unsafe-inline'\">"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
+        f"<body><main>{body}</main></body></html>\n"
     )
 
 
@@ -87,21 +97,27 @@ def _head(study: Study) -> str:
         (duration(study.seconds), "this run"),
         (number(study.structures_per_second), "structures per second"),
     ]
-    shown = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in cards)
     rules = ", then ".join(study.shortlist.rules)
     rule = f" Shortlist: {escape(rules)}." if rules else ""
     return (
         f"<header><h1>{escape(study.title)}</h1>"
         f"<p>Ranked by <b>{escape(_label(ranking, ranking.target))}</b>, {direction}.{rule}</p>"
-        f'</header><section class="cards">{shown}</section>'
+        f"</header>{card_row(cards)}"
     )
 
 
-def _remarks(remarks: Sequence[str]) -> str:
+def remark_list(remarks: Sequence[str]) -> str:
+    """Return what a reader must know first, as HTML."""
     if not remarks:
         return ""
     items = "".join(f"<li>{escape(remark)}</li>" for remark in remarks)
     return f'<section class="remarks"><ul>{items}</ul></section>'
+
+
+def card_row(cards: Sequence[tuple[str, str]]) -> str:
+    """Return numbers and what they count, side by side, as HTML."""
+    shown = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in cards)
+    return f'<section class="cards">{shown}</section>'
 
 
 def _outcomes(study: Study) -> str:
@@ -179,17 +195,18 @@ def _reasons(study: Study) -> str:
     )
 
 
-def _again(study: Study) -> str:
+def again(provenance: Mapping[str, str], recipe: str) -> str:
+    """Return what one needs to do a run again, as HTML."""
     lines = "".join(
         f'<tr><th class="text">{escape(key)}</th><td class="text"><code>{escape(value)}</code></td>'
         "</tr>"
-        for key, value in study.provenance.items()
+        for key, value in provenance.items()
     )
     return (
         "<section><h2>To do it again</h2>"
         f'<table class="facts"><tbody>{lines}</tbody></table>'
         "<details><summary>The recipe as used</summary>"
-        f"<pre>{escape(study.recipe)}</pre></details></section>"
+        f"<pre>{escape(recipe)}</pre></details></section>"
     )
 
 

@@ -46,5 +46,10 @@ background:var(--chosen);opacity:.22;max-width:calc(100% - 8px)}
 .reasons td.reason span{background:var(--failed);opacity:.55}
 details{margin-top:16px}summary{cursor:pointer;color:var(--soft)}
 pre{background:var(--tint);border-radius:8px;padding:14px 16px;overflow-x:auto}
+figure{margin:0}figure.map{margin:0 0 20px}
+.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(440px,1fr));gap:20px}
+figure img{width:100%;height:auto;display:block;border-radius:8px;border:1px solid var(--line);
+background:#fff}
+figcaption{color:var(--soft);font-size:13px;padding:6px 2px;overflow-wrap:anywhere}
 @media print{main{max-width:none;padding:0}section{break-inside:avoid}}
 """

@@ -9,13 +9,10 @@ Not covered: doing missing shards again (`flows/stage.py`).
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -23,9 +20,8 @@ import numpy as np
 from screenkit.errors import StorageError
 from screenkit.plan import Plan, Shard
 from screenkit.store.layout import COLUMNS, PREDICTIONS, SCHEMA_VERSION
-from screenkit.store.publish import Draft, draft
-from screenkit.store.seal import SEAL_SIZE, make_seal
 from screenkit.store.shard_file import ShardFile, read_shard, shard_path, text_dtype
+from screenkit.store.tape import replace_sealed
 
 KIND = "predictions"
 MERGED = "predictions.h5"
@@ -34,7 +30,6 @@ SHARDS = "shards"
 """Name of the folder of shards in the run's folder."""
 
 _CHUNK = 4096  # rows
-_LIBVER = ("v108", "v110")
 
 
 def merge(
@@ -56,78 +51,11 @@ def merge(
     folder, path = run_folder / SHARDS, run_folder / MERGED
     _refuse_foreign(folder, plan.shards)
     widths = _widths(_shards(folder, plan, names, targets))
-    with draft(path) as new:
-        tape = _Tape(new)
-        with h5py.File(tape, "w", libver=_LIBVER, userblock_size=SEAL_SIZE) as file:
-            _describe(file, plan, targets, widths)
-            _copy(file, plan.structures, _shards(folder, plan, names, targets))
-            file.attrs["complete"] = True
-        tape.finish()
-        new.flush()
-        new.replace()
+    with replace_sealed(path, KIND) as file:
+        _describe(file, plan, targets, widths)
+        _copy(file, plan.structures, _shards(folder, plan, names, targets))
+        file.attrs["complete"] = True
     return path
-
-
-class _Tape(io.RawIOBase):
-    """The draft as libhdf5 sees it: writing never fails.
-
-    libhdf5 does not survive a full disk. The error is kept and raised when libhdf5 is done.
-    """
-
-    def __init__(self, target: Draft) -> None:
-        self._draft = target
-        self._place = 0
-        self._error: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B")
-        try:
-            while self._error is None and view:
-                count = os.pwrite(self._draft.fd, view, self._place)
-                self._place += count
-                view = view[count:]
-        except OSError as error:
-            self._error = error
-        self._place += len(view)
-        return memoryview(data).nbytes
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        data = os.pread(self._draft.fd, len(view), self._place)
-        view[: len(data)] = data
-        self._place += len(data)
-        return len(data)
-
-    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._place}.get(whence)
-        self._place = place + (os.fstat(self._draft.fd).st_size if start is None else start)
-        return self._place
-
-    def tell(self) -> int:
-        return self._place
-
-    def truncate(self, size: int | None = None) -> int:
-        size = self._place if size is None else size
-        try:
-            os.ftruncate(self._draft.fd, size)
-        except OSError as error:
-            self._error = self._error or error
-        return size
-
-    def flush(self) -> None:
-        """Bytes go straight to the draft."""
-
-    def finish(self) -> None:
-        """Write the seal, or raise what libhdf5 was not told."""
-        if self._error is not None:
-            raise self._error
-        digest, place = hashlib.sha256(), SEAL_SIZE
-        while data := os.pread(self._draft.fd, 2**18, place):
-            digest.update(data)
-            place += len(data)
-        head = make_seal(KIND, place - SEAL_SIZE, digest.hexdigest())
-        if os.pwrite(self._draft.fd, head, 0) != SEAL_SIZE:
-            raise OSError(5, "short write")
 
 
 def _refuse_foreign(folder: Path, shards: Sequence[Shard]) -> None:

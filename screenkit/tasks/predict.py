@@ -11,7 +11,7 @@ import functools
 import queue
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -22,9 +22,10 @@ from pydantic import Field
 
 from screenkit.crystal.checks import CheckSettings
 from screenkit.crystal.document import Document
+from screenkit.crystal.elements import SYMBOLS
 from screenkit.errors import MismatchError, UsageError
 from screenkit.executors.executor import ShardReport
-from screenkit.graph.batch import collate, pack
+from screenkit.graph.batch import GraphBatch, collate, pack
 from screenkit.graph.graph import Graph
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.contract import Model
@@ -103,7 +104,7 @@ class PredictTask:
     ) -> ShardReport:
         started = time.monotonic()
         rows = self._rows(documents, lost)
-        checkpoint, _ = self._network()
+        checkpoint, _ = self.network()
         targets = [target.name for target in checkpoint.targets]
         write_shard(self.folder, shard, rows, targets, self.stamp)
         return report(shard, rows, time.monotonic() - started)
@@ -112,7 +113,8 @@ class PredictTask:
         """Do the same work and keep nothing; for finding out which document kills a worker."""
         self._rows(documents, {})
 
-    def _network(self) -> tuple[Checkpoint, Model]:
+    def network(self) -> tuple[Checkpoint, Model]:
+        """Return the checkpoint and its network on the device."""
         return load_network(self.checkpoint, self.digest, resolve_device(self.settings.device))
 
     def _batch_atoms(self) -> int:
@@ -121,37 +123,64 @@ class PredictTask:
 
     def _rows(self, documents: Sequence[Document], lost: Mapping[str, str]) -> list[Row]:
         """Return one row per document, in their order."""
-        checkpoint, network = self._network()
+        checkpoint, _ = self.network()
         rows: list[Row] = []
+        for place, graph, output in self.walk(documents, lost, rows, run_network):
+            rows[place] = finish(rows[place], graph, output, checkpoint)
+        return rows
+
+    def walk(
+        self,
+        documents: Sequence[Document],
+        lost: Mapping[str, str],
+        rows: list[Row],
+        run: Callable[[Model, Sequence[Graph]], Sequence[_Item | None]],
+    ) -> Iterator[tuple[int, Graph, _Item | None]]:
+        """Yield place in `rows`, graph and result of each structure that reaches the network.
+
+        Args:
+            rows: empty; takes the row of each document, in their order, ahead of its result.
+            run: gives a result per graph, None where memory does not allow it.
+        """
+        checkpoint, network = self.network()
+        known = network.elements
         waiting: list[int] = []  # places in `rows` whose graphs are on their way to the network
 
         def graphs() -> Iterator[Graph]:
             for row, graph in featurize(documents, self.checks, checkpoint.graph, lost):
-                rows.append(row)
-                if graph is not None:
+                strange = set() if graph is None or known is None else _elements(graph) - known
+                rows.append(_refused(row, strange) if strange else row)
+                if graph is not None and not strange:
                     waiting.append(len(rows) - 1)
                     yield graph
 
         done = 0
         for batch in ahead(pack(graphs(), self._batch_atoms()), _BATCHES_AHEAD):
-            outputs = run_network(network, batch)
-            for graph, output in zip(batch, outputs, strict=True):
-                place = waiting[done]
+            for graph, result in zip(batch, run(network, batch), strict=True):
+                yield waiting[done], graph, result
                 done += 1
-                rows[place] = _finish(rows[place], graph, output, checkpoint)
-        return rows
 
 
 def run_network(network: Model, graphs: Sequence[Graph]) -> list[np.ndarray | None]:
-    """Return (T,) float32 per graph: the network's outputs; None where memory does not allow it.
+    """Return (T,) float32 per graph: the network's outputs; None where memory does not allow it."""
+
+    def predict(batch: GraphBatch) -> list[np.ndarray]:
+        with torch.inference_mode():
+            return list(network(batch).float().cpu().numpy())
+
+    return as_memory_allows(predict, graphs, next(network.parameters()).device)
+
+
+def as_memory_allows(
+    work: Callable[[GraphBatch], Sequence[_Item]], graphs: Sequence[Graph], device: torch.device
+) -> list[_Item | None]:
+    """Return what `work` makes of each graph; None where memory does not allow it.
 
     A batch that does not fit into memory is halved, again and again, until each structure has
     been tried alone.
     """
-    device = next(network.parameters()).device
     try:
-        with torch.inference_mode():
-            return list(network(collate(graphs).to(device)).float().cpu().numpy())
+        return list(work(collate(graphs).to(device)))
     except (torch.cuda.OutOfMemoryError, MemoryError):
         pass
     except RuntimeError as error:
@@ -163,10 +192,26 @@ def run_network(network: Model, graphs: Sequence[Graph]) -> list[np.ndarray | No
     if len(graphs) == 1:
         return [None]
     half = len(graphs) // 2
-    return run_network(network, graphs[:half]) + run_network(network, graphs[half:])
+    return as_memory_allows(work, graphs[:half], device) + as_memory_allows(
+        work, graphs[half:], device
+    )
 
 
-def _finish(row: Row, graph: Graph, output: np.ndarray | None, checkpoint: Checkpoint) -> Row:
+def _elements(graph: Graph) -> set[int]:
+    return set(np.unique(graph.species).tolist())
+
+
+def _refused(row: Row, strange: set[int]) -> Row:
+    names = ", ".join(SYMBOLS[number] for number in sorted(strange))
+    return row.stopped("element_unknown_to_model", f"the model has no atom features for {names}")
+
+
+def finish(row: Row, graph: Graph, output: np.ndarray | None, checkpoint: Checkpoint) -> Row:
+    """Return the row of a structure with its prediction, or why it has none.
+
+    Args:
+        output: (T,) of the network; None where memory did not allow it.
+    """
     assert row.name == graph.name
     if output is None:
         return row.stopped(

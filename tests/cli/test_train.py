@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from screenkit.cli.app import run
+from screenkit.recipe import Recipe
 from tests.crystals import rock_salt, write_cif
 
 
@@ -75,3 +76,30 @@ def test_training_without_a_target_is_refused(
 def test_the_shelf_can_be_listed(capsys: pytest.CaptureFixture[str]):
     assert run(["models"]) == 0
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("splits", ["80/20", "80/10/20", "a/b/c", "100/0/0", "20/20/60", "0/60/40"])
+def test_splits_that_are_none_are_refused_in_one_line(
+    salts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], splits: str
+):
+    words = ["train", str(salts / "labels.csv"), str(salts / "cifs"), "--target", "edge_A"]
+    assert run([*words, "--splits", splits, "-o", str(tmp_path / "t")]) == 64
+    assert f"--splits {splits}: " in capsys.readouterr().err
+
+
+def test_percentages_become_fractions_of_the_recipe():
+    fit = Recipe().override(splits="70/20/10").fit
+    assert (fit.valid_fraction, fit.test_fraction) == (0.2, 0.1)
+
+
+def test_folds_are_told_with_mean_and_deviation(
+    salts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    words = ["train", str(salts / "labels.csv"), str(salts / "cifs"), "--target", "edge_A"]
+    words += ["--recipe", str(salts / "small.yaml"), "--epochs", "1", "--progress", "plain"]
+    assert run([*words, "--folds", "2", "-o", str(tmp_path / "t")]) == 0
+    shown = capsys.readouterr()
+    assert "mean ± deviation of 2 folds" in shown.out
+    assert "folds.csv" in shown.out
+    assert "screenkit rank" not in shown.out  # there is no one model to rank with
+    assert "s/fold" in shown.err

@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 import torch
 
+from screenkit.crystal.checks import CheckSettings
+from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.document import Document
 from screenkit.crystal.library import Library
 from screenkit.errors import MismatchError, Outcome, UsageError
+from screenkit.models.cgcnn import Cgcnn, CgcnnSettings
+from screenkit.models.checkpoint import Checkpoint
+from screenkit.models.contract import Target
 from screenkit.plan import Shard
 from screenkit.store.shard_file import read_shard, shard_path
 from screenkit.tasks import predict
 from screenkit.tasks.predict import PredictSettings, PredictTask, ahead, resolve_device, run_network
+from tests.crystals import rock_salt, write_cif
 from tests.models.tiny import tiny_checkpoint, write_tiny
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "mofs"
@@ -29,8 +35,6 @@ def documents() -> list[Document]:
 
 
 def task(tmp_path, **settings) -> PredictTask:
-    from screenkit.crystal.checks import CheckSettings
-
     path = write_tiny(tmp_path)
     return PredictTask(
         folder=tmp_path / "shards",
@@ -187,3 +191,39 @@ class Limited(torch.nn.Module):
         if len(batch) > self.structures or len(batch.species) > self.atoms:
             raise self.error
         return self.network(batch)
+
+
+def test_an_element_that_the_model_does_not_know_costs_its_own_row_alone(tmp_path):
+    settings = CgcnnSettings(k=6, width=8, layers=1, head_width=8)
+    checkpoint = Checkpoint(
+        model="cgcnn",
+        settings=settings,
+        graph=Cgcnn.graph_settings(settings),
+        targets=(Target(name="gap", unit="eV"),),
+        means=np.zeros(1),
+        deviations=np.ones(1),
+        weights=Cgcnn(settings, 1).state_dict(),
+        record={},
+    )
+    path = tmp_path / "cgcnn.safetensors"
+    path.write_bytes(checkpoint.to_bytes())
+    documents = []
+    for name, number in (("NaCl", 11), ("NoCl", 102), ("KCl", 19)):
+        given = rock_salt()
+        numbers = np.where(given.numbers == 11, number, given.numbers)
+        salt = Crystal(name, numbers, given.positions, given.lattice)
+        write_cif(salt, tmp_path / f"{name}.cif")
+        documents.append(Document(name, name, path=tmp_path / f"{name}.cif"))
+    work = PredictTask(
+        folder=tmp_path / "shards",
+        stamp="s" * 64,
+        checkpoint=path,
+        digest=Checkpoint.load(path).digest,
+        checks=CheckSettings(),
+        settings=PredictSettings(device="cpu"),
+    )
+    work(Shard(0, 0, 3), documents)
+    found = read_shard(shard_path(tmp_path / "shards", Shard(0, 0, 3)), Shard(0, 0, 3), "s" * 64)
+    codes = [(row.name, row.code) for row in found.rows()]
+    assert codes == [("NaCl", ""), ("NoCl", "element_unknown_to_model"), ("KCl", "")]
+    assert "No" in found.rows()[1].message and len(found.rows()[2].values) == 1

@@ -1,0 +1,325 @@
+"""What an explanation leaves behind: CIFs with weights, `atoms.h5`, tables, pictures, the page.
+
+Shards are gone through one by one; of all structures, only those that are drawn are kept in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from screenkit.crystal.cif_out import cif_text
+from screenkit.crystal.elements import SYMBOLS, atomic_number
+from screenkit.errors import Outcome
+from screenkit.flows.versions import versions
+from screenkit.learn.atom_statistics import AtomTally, GroupStatistics
+from screenkit.models.checkpoint import Checkpoint
+from screenkit.models.contract import AtomWeights
+from screenkit.plan import Plan
+from screenkit.ranking.ranking import Ranking, write_failures
+from screenkit.ranking.table import lines, number_cells, text_cells
+from screenkit.recipe import Recipe
+from screenkit.report.elements_map import ElementsMap, draw_elements_map
+from screenkit.report.explain_page import Drawing, ExplainPage, Line, Table, explain_page
+from screenkit.report.structure import Picture, draw_structure
+from screenkit.report.words import figure
+from screenkit.store.atoms import ATOMS, read_shards, write_atoms
+from screenkit.store.merge import SHARDS
+from screenkit.store.publish import replace_bytes, replace_text, storage_error
+from screenkit.store.shard_file import ShardFile
+from screenkit.store.store import Store
+from screenkit.tasks.explain import Explained, meaning, unpack_explained, weight_unit
+from screenkit.track import Track
+
+_FEW = 5  # structures; what is said of an element in fewer may be an accident
+_LONGEST_NAME = 180  # bytes of a file's name, before its suffix
+_KINDS = {"element": "elements", "environment": "environments", "site": "sites"}
+_METHODS = {
+    "site": "The model predicts the mean of a contribution per atom, and these are the "
+    "contributions. Their mean over a structure is its prediction.",
+    "attention": "The model weighs its atoms before it adds them up, and these are the shares. "
+    "They sum to 1 over a structure; a high share says where the model looks, not in which "
+    "direction the prediction moves.",
+    "gradient": "Gradient times input (Shrikumar et al. 2017): how much the prediction would "
+    "fall, to first order, if the atom's input vector were zero. The numbers need not sum to the "
+    "prediction.",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """What came of an explanation."""
+
+    output: Path
+    title: str
+    store: Store
+    """One row per structure, whatever became of it."""
+    ranking: Ranking
+    """Those that are `ok`, the best first."""
+    checkpoint: Checkpoint
+    kind: AtomWeights
+    seconds: float
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Structures by outcome; every outcome is there."""
+        return {outcome.value: self.store.outcomes.get(outcome.value, 0) for outcome in Outcome}
+
+    @property
+    def codes(self) -> Mapping[str, int]:
+        """Structures by reason, those that are not `ok`."""
+        return self.store.codes
+
+    @property
+    def targets(self) -> list[dict[str, str]]:
+        """`name`, `unit`, `kind` and `meaning` of each target's weights."""
+        return [
+            {
+                "name": target.name,
+                "unit": weight_unit(target, self.kind),
+                "kind": self.kind,
+                "meaning": meaning(target, self.kind),
+            }
+            for target in self.checkpoint.targets
+        ]
+
+
+def write_files(told: Explanation, plan: Plan, recipe: Recipe, track: Track) -> None:
+    """Write all files of an explanation whose shards are complete."""
+    output, targets = told.output, told.targets
+
+    def shards() -> Iterator[ShardFile]:
+        return read_shards(output / SHARDS, plan)
+
+    write_failures(told.store, output / "failures.csv")
+    write_atoms(output / ATOMS, plan, targets, shards)
+    draw = set(told.ranking.texts("name", 0, recipe.explain.draw))
+    tallies = {kind: AtomTally(len(targets)) for kind in _KINDS}
+    drawn: dict[str, Explained] = {}
+    _make_folder(output / "cif")
+    for shard in shards():
+        for one in unpack_explained(shard):
+            _write_cif(output / "cif", one, targets)
+            _tally(tallies, one)
+            if one.crystal.name in draw:
+                drawn[one.crystal.name] = one
+    groups = {kind: tally.groups() for kind, tally in tallies.items()}
+    for kind, file in _KINDS.items():
+        if groups[kind] or kind != "site":
+            _write_table(output / f"{file}.csv", kind, groups[kind], targets)
+    _make_folder(output / "maps")
+    maps = [_maps(output / "maps", groups, t, target) for t, target in enumerate(targets)]
+    _make_folder(output / "pictures")
+    track.note(f"drawing {len(drawn)} structures")
+    order = [drawn[name] for name in told.ranking.texts("name", 0, recipe.explain.draw)]
+    pictures = [_picture(output / "pictures", one, told) for one in order]
+    told_page = _page(told, recipe, groups, maps, pictures)
+    replace_text(output / "explain.html", explain_page(told_page))
+
+
+def file_name(name: str) -> str:
+    """Return the name of a structure as that of a file: no folder, not hidden, not too long."""
+    text = name.replace("/", "%2F")
+    if text.startswith("."):
+        text = "%2E" + text[1:]
+    data = text.encode()
+    if len(data) <= _LONGEST_NAME:
+        return text
+    head = data[: _LONGEST_NAME - 17].decode("utf-8", "ignore")
+    return f"{head}-{hashlib.sha256(data).hexdigest()[:16]}"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise storage_error(folder, error) from error
+
+
+def _write_cif(folder: Path, one: Explained, targets: Sequence[Mapping[str, str]]) -> None:
+    columns, comments = {}, [f"{one.crystal.name}: weights of atoms by screenkit"]
+    for t, target in enumerate(targets):
+        tag = f"_atom_site_screenkit_weight_{target['name']}"
+        columns[tag] = one.weights[:, t]
+        unit = f" ({target['unit']})" if target["unit"] else ""
+        comments.append(f"{tag}{unit}: {target['kind']}; {target['meaning']}")
+        comments.append(f"predicted {target['name']}: {one.prediction[t]:.9g}")
+    replace_text(
+        folder / f"{file_name(one.crystal.name)}.cif", cif_text(one.crystal, columns, comments)
+    )
+
+
+def _tally(tallies: Mapping[str, AtomTally], one: Explained) -> None:
+    symbols = [SYMBOLS[number] for number in one.crystal.numbers]
+    tallies["element"].add(symbols, one.weights)
+    tallies["environment"].add(one.environments, one.weights)
+    if any(one.sites):
+        pairs = [f"{site} {symbol}" for site, symbol in zip(one.sites, symbols, strict=True)]
+        tallies["site"].add(pairs, one.weights)
+
+
+def _write_table(
+    path: Path, kind: str, groups: Sequence[GroupStatistics], targets: Sequence[Mapping[str, str]]
+) -> None:
+    """Write the groups of atoms, target by target; columns are in `docs/formats.md`."""
+    heads = ["site", "element"] if kind == "site" else [kind]
+    facts = ["atoms", "structures", "mean", "std", "weight_share", "atom_share", "enrichment"]
+    pieces = [",".join(["target", *heads, *facts, "unit"]) + "\n"]
+    names = [group.group.split(" ") for group in groups]
+    for t, target in enumerate(targets):
+        n = len(groups)
+        numbers = [
+            [group.atoms for group in groups],
+            [group.structures for group in groups],
+            [group.mean[t] for group in groups],
+            [group.std[t] for group in groups],
+            [group.weight_share[t] for group in groups],
+            [group.atom_share for group in groups],
+            [group.enrichment[t] for group in groups],
+        ]
+        pieces.append(
+            lines(
+                [
+                    text_cells([target["name"]] * n),
+                    *(text_cells([name[i] for name in names]) for i in range(len(heads))),
+                    *(number_cells(np.array(column)) for column in numbers),
+                    text_cells([target["unit"]] * n),
+                ]
+            )
+        )
+    replace_text(path, pieces)
+
+
+def _maps(
+    folder: Path, groups: Mapping[str, Sequence[GroupStatistics]], t: int, target: Mapping[str, str]
+) -> list[Drawing]:
+    """Draw the periodic table of a target, and one per site of perovskites."""
+    drawn = [_map(folder, groups["element"], t, target, "")] if groups["element"] else []
+    for site in ("A", "B", "X"):
+        here = [group for group in groups["site"] if group.group.startswith(f"{site} ")]
+        if here:
+            drawn.append(_map(folder, here, t, target, site))
+    return drawn
+
+
+def _map(
+    folder: Path,
+    groups: Sequence[GroupStatistics],
+    t: int,
+    target: Mapping[str, str],
+    site: str,
+) -> Drawing:
+    ratio = target["kind"] == "attention"
+    quantity = "share of attention over share of atoms" if ratio else f"mean {_quantity(target)}"
+    symbols = [group.group.split(" ")[-1] for group in groups]
+    values = [group.enrichment[t] if ratio else group.mean[t] for group in groups]
+    where = f" on the {site} site of perovskites" if site else ""
+    told = ElementsMap(
+        title=f"{target['name']}: elements{where}",
+        quantity=quantity,
+        unit=target["unit"],
+        values=dict(zip(symbols, map(float, values), strict=True)),
+        atoms={symbol: group.atoms for symbol, group in zip(symbols, groups, strict=True)},
+        ratio=ratio,
+        signed=target["kind"] == "gradient",
+    )
+    stem = f"elements{f'-{site}-site' if site else ''}.{target['name']}"
+    png = draw_elements_map(told)
+    replace_bytes(folder / f"{stem}.png", png)
+    replace_bytes(folder / f"{stem}.svg", draw_elements_map(told, "svg"))
+    return Drawing(png, f"{told.title}. Under each symbol: {quantity}, and the number of atoms.")
+
+
+def _quantity(target: Mapping[str, str]) -> str:
+    words = {"site": "contribution of an atom", "gradient": "gradient × input of an atom"}
+    return words.get(target["kind"], "share of attention")
+
+
+def _picture(folder: Path, one: Explained, told: Explanation) -> Drawing:
+    """Draw one structure, coloured by the weights of the target that ranks."""
+    t = told.ranking.target_names.index(told.ranking.target)
+    target = told.targets[t]
+    picture = Picture(
+        crystal=one.crystal,
+        weights=one.weights[:, t],
+        title=one.crystal.name,
+        quantity=f"{target['name']}: {_quantity(target)}",
+        unit=target["unit"],
+        signed=told.kind == "gradient",
+    )
+    stem = file_name(one.crystal.name)
+    png = draw_structure(picture)
+    replace_bytes(folder / f"{stem}.png", png)
+    replace_bytes(folder / f"{stem}.svg", draw_structure(picture, "svg"))
+    value = f"{figure(one.prediction[t])} {told.checkpoint.targets[t].unit}".rstrip()
+    return Drawing(png, f"{one.crystal.name}: predicted {target['name']} {value}")
+
+
+def _page(
+    told: Explanation,
+    recipe: Recipe,
+    groups: Mapping[str, Sequence[GroupStatistics]],
+    maps: Sequence[Sequence[Drawing]],
+    pictures: Sequence[Drawing],
+) -> ExplainPage:
+    t = told.ranking.target_names.index(told.ranking.target)
+    target = told.targets[t]
+    tables = [
+        Table(
+            title=f"{target['name']} by {kind}",
+            unit=target["unit"],
+            lines=[_line(group, t) for group in groups[kind]],
+            file=f"{file}.csv",
+        )
+        for kind, file in _KINDS.items()
+    ]
+    record: Any = told.checkpoint.record.get("data", "")
+    return ExplainPage(
+        title=told.title,
+        method=_METHODS[told.kind],
+        structures=told.counts["ok"],
+        atoms=sum(group.atoms for group in groups["element"]),
+        targets=[str(one["name"]) for one in told.targets],
+        maps=maps[t],
+        other_maps=[drawing for i, more in enumerate(maps) if i != t for drawing in more],
+        tables=tables,
+        structures_drawn=pictures,
+        counts=told.counts,
+        recipe=recipe.to_yaml(),
+        provenance={
+            "checkpoint sha256": told.checkpoint.digest,
+            "trained on": str(record),
+            **versions(),
+        },
+        remarks=_remarks(groups["element"]),
+    )
+
+
+def _line(group: GroupStatistics, t: int) -> Line:
+    return Line(
+        group=group.group,
+        atoms=group.atoms,
+        structures=group.structures,
+        mean=float(group.mean[t]),
+        weight_share=float(group.weight_share[t]),
+        atom_share=group.atom_share,
+        enrichment=float(group.enrichment[t]),
+    )
+
+
+def _remarks(elements: Sequence[GroupStatistics]) -> list[str]:
+    rare = sorted(
+        (group.group for group in elements if group.structures < _FEW),
+        key=lambda symbol: atomic_number(symbol) or 0,
+    )
+    if not rare:
+        return []
+    return [
+        f"Fewer than {_FEW} structures have {', '.join(rare)}: what is said of them is "
+        "said of those structures."
+    ]
