@@ -1,7 +1,7 @@
 """Every model on the same labelled library: errors beside the trees, and seconds per epoch.
 
     python -m benchmarks.models LABELS.csv SOURCE [--models cgcnn trees] [--splits group random]
-        [--ladder] [--epochs N] [--runs FOLDER]
+        [--ladder] [--ids FILE] [--epochs N] [--runs FOLDER]
 
 Each model is trained by `screenkit train --recipe recipes/compare-models.yaml`, once with whole
 groups kept apart and once at random. `--ladder` trains the rows of Table I of Cong et al. in the
@@ -22,6 +22,12 @@ from screenkit.models.aecgcnn import LADDER
 from screenkit.models.catalog import CATALOG
 from screenkit.recipe import Recipe
 
+SMALLER: dict[str, dict[str, Any]] = {
+    "geocgnn": {"width": 64, "blocks": 3},
+    "icgcnn": {"k": 6},
+}
+"""Settings of the networks that are too slow on a CPU with their defaults."""
+
 RECIPE = Path(__file__).parent.parent / "recipes" / "compare-models.yaml"
 
 
@@ -33,6 +39,7 @@ def train(recipe: Recipe, arguments: argparse.Namespace, run: Path) -> dict[str,
     if not (run / "metrics.json").exists():
         command = [sys.executable, "-m", "screenkit", "train", arguments.labels, arguments.source]
         command += ["--recipe", str(given), "--executor", "serial", "-o", str(run)]
+        command += ["--ids", arguments.ids] if arguments.ids else []
         subprocess.run(command, check=True)
     return json.loads((run / "metrics.json").read_text())
 
@@ -41,7 +48,7 @@ def studies(arguments: argparse.Namespace) -> dict[str, tuple[str, dict[str, Any
     """Return by name what is to be trained: the model and its settings."""
     if arguments.ladder:
         return {name: ("aecgcnn", dict(settings)) for name, settings in LADDER.items()}
-    return {name: (name, {}) for name in arguments.models}
+    return {name: (name, SMALLER.get(name, {})) for name in arguments.models}
 
 
 def recipe_of(
@@ -73,6 +80,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=list(CATALOG))
     parser.add_argument("--splits", nargs="+", default=["group", "random"])
     parser.add_argument("--ladder", action="store_true")
+    parser.add_argument("--ids")
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--runs", type=Path, default=Path("benchmark-models"))
     arguments = parser.parse_args()

@@ -11,8 +11,7 @@
     ├── OutputError       73  the output folder cannot be made, or another run holds it
     ├── StorageError      74  the disk is full, or a file on it is damaged
     │   └── NoSpaceError      the disk is full, or a quota is used up
-    ├── WorkersLostError  75  workers died; run the same command again later
-    └── RefusedError      77  refused for safety
+    └── WorkersLostError  75  workers died; run the same command again later
     CrystalError              why ONE structure stops here: it becomes a row, never an exit
 
 Exit code 0 is a complete run, 2 a command line that does not parse, 3 a complete run with more
@@ -107,7 +106,3 @@ class NoSpaceError(StorageError):
 
 class WorkersLostError(ScreenkitError):
     exit_code = 75
-
-
-class RefusedError(ScreenkitError):
-    exit_code = 77

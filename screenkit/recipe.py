@@ -22,10 +22,10 @@ from pydantic import Field, ValidationError
 
 from screenkit.crystal.checks import CheckSettings
 from screenkit.errors import RecipeError, UsageError
-from screenkit.executors.executor import RunSettings
+from screenkit.executors.hire import RunSettings
 from screenkit.learn.fit import FitSettings
 from screenkit.learn.labels import LabelSettings
-from screenkit.learn.search import SearchSettings
+from screenkit.learn.propose import SearchSettings
 from screenkit.learn.split import CrossSettings
 from screenkit.models.contract import Target
 from screenkit.ranking.ranking import RankSettings
@@ -218,7 +218,7 @@ def _explain_options(error: ValidationError) -> UsageError:
     problem = error.errors(include_url=False)[0]
     words = [str(part) for part in problem["loc"] if not isinstance(part, int)]
     option = "--" + words[-1].replace("_", "-") if words else "the options"
-    if option in ("--targets", "--names"):
+    if option in ("--targets", "--names", "--columns"):
         option = option.removesuffix("s")
     return UsageError(f"{option}: {_wanted(problem)}")
 

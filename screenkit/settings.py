@@ -6,7 +6,9 @@ an option is the default of its field, and stands nowhere else.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import re
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
@@ -15,3 +17,14 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=False, allow_inf_nan=False, validate_default=True
     )
+
+
+def worded(pattern: str, wanted: str) -> AfterValidator:
+    """Return what lets a text through that fits the whole `pattern`, and else says `wanted`."""
+
+    def checked(text: str) -> str:
+        if re.fullmatch(pattern, text) is None:
+            raise ValueError(f"wanted {wanted}")
+        return text
+
+    return AfterValidator(checked)

@@ -214,11 +214,12 @@ def test_every_noun_lives_where_the_journey_says_and_is_frozen():
                 assert "frozen=True" in ast.unparse(decorator), f"{noun} is not frozen"
 
 
-def test_the_journey_of_a_cif_calls_what_there_is():
+@pytest.mark.parametrize(("what", "least"), [("CIF", 15), ("label", 9), ("weight", 10)])
+def test_each_journey_calls_what_there_is(what: str, least: int):
     steps = re.findall(
-        r"^ {6}(\w+/\w+\.py) +([\w.]+)\(([^)]*)\)", section("Journey of one CIF"), re.M
+        r"^ {6}(\w+/\w+\.py) +([\w.]+)\(([^)]*)\)", section(f"Journey of one {what}"), re.M
     )
-    assert len(steps) >= 15
+    assert len(steps) >= least
     for place, name, given in steps:
         node = definitions(place)[name.split(".")[-1]]
         assert isinstance(node, ast.FunctionDef)
@@ -300,6 +301,20 @@ def test_no_error_is_swallowed():
                 silent = len(node.body) == 1 and isinstance(node.body[0], ast.Pass)
                 if silent and name in ("everything", "Exception", "BaseException"):
                     found.append(f"{where(path)}:{node.lineno}")
+    assert not found
+
+
+def test_an_assert_only_tells_the_type_checker_what_is_known():
+    # What may really happen is an error with a message; `python -O` leaves out every assert.
+    found = []
+    for path in MODULES:
+        for node in ast.walk(tree(path)):
+            if not isinstance(node, ast.Assert):
+                continue
+            parts = node.test.values if isinstance(node.test, ast.BoolOp) else [node.test]
+            said = [ast.unparse(part) for part in parts]
+            if not all(re.search(r" is not None$|^isinstance\(", text) for text in said):
+                found.append(f"{where(path)}:{node.lineno} asserts {ast.unparse(node.test)}")
     assert not found
 
 
@@ -392,7 +407,8 @@ from screenkit.cli.app import run
 code = run(sys.argv[1:])
 woken = {name.split(".")[0] for name in sys.modules}
 heavy = {"torch", "numba", "dask", "distributed", "pymatgen", "h5py", "scipy", "matplotlib",
-         "numpy", "gemmi", "yaml", "safetensors"}  # not pydantic: Typer itself may wake it
+         "numpy", "gemmi", "yaml", "safetensors", "sklearn", "optuna", "spglib"}
+# Not pydantic: Typer itself may wake it.
 assert not woken & heavy, woken & heavy
 sys.exit(code)
 """
@@ -415,6 +431,26 @@ def test_help_wakes_nothing_heavy(arguments: list[str], tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     assert "screenkit" in done.stdout
+
+
+_SCREENING = """
+import sys
+import screenkit.executors.dask, screenkit.flows.screen, screenkit.tasks.explain
+spare = {"sklearn", "optuna", "spglib", "matplotlib", "pymatgen", "scipy.spatial", "scipy.stats"}
+assert not spare & set(sys.modules), spare & set(sys.modules)
+"""
+
+
+def test_a_screening_and_its_workers_wake_no_guest_that_few_models_ask_for(tmp_path: Path):
+    done = subprocess.run(
+        [sys.executable, "-c", _SCREENING],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_help_answers_at_once(tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -73,13 +74,40 @@ def test_targets_of_the_command_line_know_their_unit_and_direction():
 
 
 @pytest.mark.parametrize(
+    ("column", "name"),
+    [
+        ("CO2 uptake [mol/kg] @ 16 bar", "CO2_uptake_mol_kg_16_bar"),
+        ("5", "_5"),
+        ("=cmd", "cmd"),
+        ("Wärme", "W_rme"),
+        ("", "_"),
+        ("x" * 300, "x" * 99),
+    ],
+)
+def test_any_column_can_be_learned_under_a_name_that_fits(column: str, name: str):
+    (target,) = Recipe().override(targets=[column]).labels.targets
+    assert (target.name, target.column) == (name, column)
+
+
+@pytest.mark.parametrize("condition", [">2.5", "<=-.5", ">= 1e+3", "<1E-2"])
+def test_a_class_has_any_number_for_its_bound(condition: str):
+    (target,) = Recipe().override(targets=[f"x{condition}"]).labels.targets
+    bound = float(condition.lstrip("<>="))
+    inside = target.learn(np.array([bound - 1, bound + 1]))
+    assert inside.tolist() == ([1, 0] if condition[0] == "<" else [0, 1])
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"batch_atoms": 0}, "--batch-atoms: "),
-        ({"device": "gpu"}, "--device: "),
         ({"top": "none"}, "--top: should be a number above 0"),
-        ({"targets": ["a b"]}, "--target a b: "),
+        ({"device": "gpu"}, "--device: wanted auto, cpu, cuda"),
         ({"targets": ["x:up"]}, "--target x:up: "),
+        ({"targets": ["x>"]}, "--target x>: wanted <, <=, > or >= and a number"),
+        ({"targets": ["x>1.2.3"]}, "--target x>1.2.3: wanted"),
+        ({"only": "subset"}, "--only: wanted COLUMN=VALUE"),
+        ({"columns": ["gap"]}, "--column: wanted TARGET=COLUMN"),
     ],
 )
 def test_an_option_out_of_range_is_named(options: dict, words: str):

@@ -30,10 +30,10 @@ def evaluate(
 
     Example: screenkit evaluate tobacco.tar.xz labels.csv --model knagcn
 
-    Where a label has another name: --column band_gap=gap_pbe_eV; where it must become a class:
-    --column "is_metal=gap_pbe_eV<=0".
+    Where a label has another name: --column band_gap=gap_pbe_eV; where it
+    must become a class: --column "is_metal=gap_pbe_eV<=0".
     """
-    from screenkit.cli import show
+    from screenkit.cli import show, show_scores
     from screenkit.cli.progress import track as tracking
     from screenkit.flows.evaluate import evaluate as run  # torch wakes here, not at --help
     from screenkit.recipe import Recipe
@@ -52,4 +52,4 @@ def evaluate(
     with tracking(progress, verbose, quiet) as track:
         evaluation = run([source], labels, settings, folder, track, ids=ids)
     if not quiet:
-        show.evaluation(evaluation)
+        show_scores.evaluation(evaluation)

@@ -160,7 +160,7 @@ Network = Annotated[
         "--model",
         "-m",
         metavar="NAME",
-        help="Kind of network to train. \\[default: knagcn]",
+        help="Kind of model to train; `screenkit models` lists them. \\[default: knagcn]",
         rich_help_panel=MODEL,
     ),
 ]
@@ -290,7 +290,8 @@ Output = Annotated[
         "-o",
         metavar="RUN",
         parser=_path,
-        help="Folder of the run. A run that was stopped goes on. \\[default: SOURCE-MODEL]",
+        help="Folder of the run. A run that was stopped goes on. \\[default: SOURCE-MODEL; of "
+        "train SOURCE-MODEL-training, of explain RUN/explain or SOURCE-MODEL-explain]",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -16,7 +16,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from screenkit.cli.scores import scores
 from screenkit.cli.text import fold, plain, plain_lines
 from screenkit.crystal.archive import SUFFIXES
 from screenkit.ranking.ranking import Ranking
@@ -74,8 +73,8 @@ def screening(result: Any, sources: Sequence[Path], ids: Path | None = None) -> 
     # The recipe says which model and shards; without it the folder would belong to another run.
     settings = ["--recipe", str(result.output / "recipe.yaml"), "-o", str(result.output)]
     ids_file = ["--ids", str(ids)] if ids else []
-    again = ["screenkit", "rank", *_paths(sources), *ids_file, *settings]
-    _next(console, [*again, "--top", "1%", "--where", "n_atoms < 500"])
+    again = ["screenkit", "rank", *as_arguments(sources), *ids_file, *settings]
+    next_command(console, [*again, "--top", "1%", "--where", "n_atoms < 500"])
 
 
 def best(ranking: Ranking, ranked: int, width: int) -> Table:
@@ -119,60 +118,6 @@ def outcomes(result: Any) -> Text:
     return text
 
 
-def training(result: Any, sources: Sequence[Path]) -> None:
-    """Print how good the new model is, the files, and what to type next.
-
-    Args:
-        result: a `flows.train.Training`.
-        sources: as the user gave them.
-    """
-    console = open_console()
-    metrics = result.metrics
-    sizes = metrics["structures"]
-    console.print()
-    for table in scores(metrics["test"], _training_title(metrics), metrics.get("deviation", {})):
-        console.print(table)
-    parts = ", ".join(f"{number(count)} {part}" for part, count in sizes.items())
-    facts = [parts, f"split by {metrics['split_by']}"]
-    if "best_epoch" in metrics:
-        facts.append(f"best of {metrics['epochs']} epochs: {metrics['best_epoch']}")
-    if "best_member" in metrics:
-        facts.append(f"checkpoint of {metrics['best_member']}")
-    for name, value in metrics.get("values", {}).items():
-        facts.append(f"{name} {figure(value) if isinstance(value, float) else value}")
-    console.print(plain("; ".join([*facts, duration(result.seconds)])))
-    console.print()
-    files(console, result.output)
-    model = result.output / "checkpoint.safetensors"
-    if model.exists():
-        _next(console, ["screenkit", "rank", *_paths(sources[:1]), "--model", str(model)])
-
-
-def _training_title(metrics: Mapping[str, Any]) -> str:
-    if "cross" in metrics:
-        several = f"{len(metrics['parts'])} {metrics['cross']}"
-        if metrics["cross"] == "ensemble":
-            return f"mean of {len(metrics['parts'])} {metrics['model']}, ± over the members"
-        return f"{metrics['model']} on structures kept apart: mean ± deviation of {several}"
-    if "trials" in metrics:
-        best = f"trial {metrics['best_trial']}, the best of {metrics['trials']}"
-        return f"{metrics['model']} on structures kept apart: {best} by validation"
-    return f"{metrics['model']} on structures kept apart"
-
-
-def evaluation(result: Any) -> None:
-    """Print how good a model is on labelled structures, and the files.
-
-    Args:
-        result: a `flows.evaluate.Evaluation`.
-    """
-    console = open_console()
-    console.print()
-    for table in scores(result.metrics["test"], f"{result.metrics['model']} beside the labels"):
-        console.print(table)
-    files(console, result.output)
-
-
 def explanation(result: Any) -> None:
     """Print the outcomes by reason, and the files.
 
@@ -188,9 +133,10 @@ def explanation(result: Any) -> None:
 def files(console: Console, folder: Path) -> None:
     """Print which results lie in the folder of a run."""
     console.print("written to", plain(str(folder)), style="bold", soft_wrap=True)
-    for name, meaning in _FILES.items():
-        if (folder / name).exists():
-            console.print(f"  {name:<22} {meaning}", soft_wrap=True)
+    there = {name: meaning for name, meaning in _FILES.items() if (folder / name).exists()}
+    width = max(map(len, there), default=0)
+    for name, meaning in there.items():
+        console.print(f"  {name:<{width}}  {meaning}", soft_wrap=True)
     console.print()
 
 
@@ -224,12 +170,12 @@ _FILES = {
 }
 
 
-def _next(console: Console, words: Sequence[str]) -> None:
+def next_command(console: Console, words: Sequence[str]) -> None:
     """Print a command that makes sense after this one."""
     console.print("next:", style="bold")
     console.print(plain(f"  {shlex.join(words)}"), soft_wrap=True)
 
 
-def _paths(sources: Sequence[Path]) -> list[str]:
+def as_arguments(sources: Sequence[Path]) -> list[str]:
     """Return paths as arguments; a leading dash must not read as an option."""
     return [f"./{path}" if str(path).startswith("-") else str(path) for path in sources]

@@ -10,8 +10,10 @@ from rich import box
 from rich.table import Table
 
 from screenkit.cli.show import open_console
-from screenkit.cli.text import plain
+from screenkit.cli.text import fold, plain, plain_lines
 from screenkit.report.words import figure, number
+
+_WIDE = 100  # columns of a terminal; names break on a narrower one
 
 
 def shelf(found: Any) -> None:
@@ -22,13 +24,15 @@ def shelf(found: Any) -> None:
     """
     console = open_console()
     table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("model", "network", "target", "unit"):
+    for heading in ("model", "target, unit"):
         table.add_column(heading, overflow="fold")
-    for heading in ("n", "MAE", "Spearman", "ROC AUC"):
-        table.add_column(heading, justify="right")
+    for heading in ("n", "MAE", "Spearman or\nROC AUC"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for entry in found.models:
-        for cells in _lines(entry):
-            table.add_row(*(plain(cell) for cell in cells))
+        for name, target, *figures in _lines(entry):
+            if console.width < _WIDE:
+                name, target = fold(name, 16), fold(target, 25)
+            table.add_row(plain_lines(name), plain_lines(target), *figures)
     if found.models:
         console.print(table)
         console.print("Errors on structures kept apart in training; in brackets, on those that")
@@ -36,17 +40,18 @@ def shelf(found: Any) -> None:
     for entry in found.models:
         place = "comes with the package" if entry.shipped else str(entry.path)
         data = entry.checkpoint.record.get("data", "") if entry.checkpoint else ""
-        told = entry.trouble or "; ".join(part for part in (place, str(data)) if part)
+        kind = f"of kind {entry.checkpoint.model}" if entry.checkpoint else ""
+        told = entry.trouble or "; ".join(part for part in (kind, place, str(data)) if part)
         console.print(plain(f"{entry.name}: {told}"), soft_wrap=True)
     console.print()
     console.print(plain(f"your own shelf: {found.folder}"), soft_wrap=True)
-    console.print("networks that `screenkit train --model` knows:", ", ".join(found.kinds))
+    console.print("`screenkit train --model` knows:", ", ".join(found.kinds))
 
 
 def _lines(entry: Any) -> Iterator[list[str]]:
     """Yield the cells of each target of a model."""
     if entry.checkpoint is None:
-        yield [entry.name, "–", "cannot be read", "", "", "", "", ""]
+        yield [entry.name, "cannot be read", "", "", ""]
         return
     checkpoint = entry.checkpoint
     for t, target in enumerate(checkpoint.targets):
@@ -54,15 +59,13 @@ def _lines(entry: Any) -> Iterator[list[str]]:
         figures = tested.get(target.name, {}).get("model", {}) if isinstance(tested, dict) else {}
         chose = checkpoint.record.get("validation")
         chose = chose if isinstance(chose, dict) and t == 0 else {}
+        name = f"{target.name}{target.class_if}" if target.column else target.name
         yield [
             entry.name if t == 0 else "",
-            checkpoint.model if t == 0 else "",
-            f"{target.name}{target.class_if}" if target.column else target.name,
-            target.unit,
+            f"{name}, {target.unit}" if target.unit else name,
             number(figures["n"]) if "n" in figures else "",
             _figure(figures.get("mae"), chose.get("mae")),
-            _figure(figures.get("spearman"), None),
-            _figure(figures.get("roc_auc"), chose.get("auc")),
+            _figure(figures.get("roc_auc" if target.is_class else "spearman"), chose.get("auc")),
         ]
 
 

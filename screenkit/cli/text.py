@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from rich.text import Text
 
 from screenkit.report.words import NARROW_SPACE
@@ -18,9 +20,9 @@ def _escaped(character: str) -> str:
 
 
 def fold(name: str, width: int) -> str:
-    """Return a name broken after underscores into lines of at most `width`, where it can be."""
+    """Return a name broken after `_`, `-` and `(` into lines of at most `width`, if it can be."""
     lines = [""]
-    for part in name.replace("_", "_\n").split("\n"):
+    for part in re.split("(?<=[_(-])", name):
         if lines[-1] and len(lines[-1]) + len(part) > width:
             lines.append("")
         lines[-1] += part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from screenkit.cli import options as opt
-from screenkit.cli import options_training as fit
+from screenkit.cli import options_train as own
 
 
 def train(
@@ -12,17 +12,17 @@ def train(
     ids: opt.Ids = None,
     recipe: opt.Recipe = None,
     model: opt.Network = None,
-    targets: fit.Targets = None,
-    group_column: fit.GroupColumn = None,
+    targets: own.Targets = None,
+    group_column: own.GroupColumn = None,
     name_column: opt.NameColumn = None,
-    only: fit.Only = None,
-    splits: fit.Splits = None,
-    epochs: fit.Epochs = None,
-    seed: fit.Seed = None,
-    folds: fit.Folds = None,
-    repeats: fit.Repeats = None,
-    ensemble: fit.Ensemble = None,
-    trials: fit.Trials = None,
+    only: own.Only = None,
+    splits: own.Splits = None,
+    epochs: own.Epochs = None,
+    seed: own.Seed = None,
+    folds: own.Folds = None,
+    repeats: own.Repeats = None,
+    ensemble: own.Ensemble = None,
+    trials: own.Trials = None,
     device: opt.Device = None,
     executor: opt.Executor = None,
     workers: opt.Workers = None,
@@ -33,14 +33,15 @@ def train(
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
 ) -> None:
-    """Train a network on the structures under SOURCE that have a row in LABELS.csv.
+    """Train a model on the structures under SOURCE that have a row in LABELS.csv.
 
-    Safe to repeat: training goes on from the last finished epoch. With --folds, --repeats,
-    --ensemble or --trials there are several trainings, side by side on the workers.
+    Safe to repeat: training goes on from the last finished epoch. With
+    --folds, --repeats, --ensemble or --trials there are several trainings,
+    side by side on the workers.
 
     Example: screenkit train labels.csv core2019.tar.xz --target co2_uptake
     """
-    from screenkit.cli import show
+    from screenkit.cli import show, show_scores
     from screenkit.cli.progress import track as tracking
     from screenkit.flows.train import train as run  # torch wakes here, not at --help
     from screenkit.recipe import Recipe
@@ -67,4 +68,4 @@ def train(
     with tracking(progress, verbose, quiet) as track:
         training = run(labels, sources, settings, folder, track, ids=ids)
     if not quiet:
-        show.training(training, sources)
+        show_scores.training(training, sources)

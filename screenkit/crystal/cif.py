@@ -21,7 +21,7 @@ from gemmi import cif
 from screenkit.crystal.cell import ANGLE_TAGS, LENGTH_TAGS, is_rhombohedral, read_lattice
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import atomic_number
-from screenkit.crystal.expand import expand_sites, find_coincident, too_many_atoms
+from screenkit.crystal.expand import expand_sites, find_coincident, too_many_atoms, wrapped
 from screenkit.crystal.number import read_number
 from screenkit.crystal.sites import SITE_TAGS, Columns, Sites, read_sites
 from screenkit.crystal.symmetry import Symmetry, find_operators
@@ -88,6 +88,7 @@ def read_cif(data: bytes, name: str) -> Crystal:
         positions=sites.fractional @ lattice,
         lattice=lattice,
         charges=sites.charges,
+        coordinates=sites.fractional,
     )
     if crystal.density < MIN_DENSITY:
         warn("low_density")
@@ -175,7 +176,7 @@ def _read_lattice(block: cif.Block, warn: _Warnings) -> np.ndarray:
 
 def _distinct(sites: Sites, lattice: np.ndarray, warn: _Warnings) -> Sites:
     """Return the sites without those listed twice."""
-    leaders = find_coincident(sites.fractional, sites.numbers, lattice)
+    leaders = find_coincident(wrapped(sites.fractional), sites.numbers, lattice)
     keep = leaders == np.arange(len(leaders))
     if keep.all():
         return sites
@@ -199,7 +200,7 @@ def _all_atoms(sites: Sites, block: cif.Block, lattice: np.ndarray, warn: _Warni
     for code in operators.warnings:
         warn(code)
     if len(operators) == 1:
-        return sites
+        return Sites(sites.numbers, wrapped(sites.fractional), sites.charges)
     metric = lattice @ lattice.T
     turned = operators.rotations.transpose(0, 2, 1) @ metric @ operators.rotations
     if np.abs(turned - metric).max() > _METRIC_TOLERANCE * metric.max():

@@ -32,6 +32,9 @@ class Crystal:
     """(n,) float64, e. Partial charges, where the file has them."""
     warnings: tuple[str, ...] = field(default=())
     """Codes of what was odd but accepted, such as `symmetry_missing`; see `docs/outcomes.md`."""
+    coordinates: np.ndarray | None = None
+    """(n, 3) float64 in [0, 1). The fractional coordinates to the last bit, where they were read as
+    such: `positions` has them but for round-off."""
 
     def __post_init__(self) -> None:
         n = len(self.numbers)
@@ -45,6 +48,12 @@ class Crystal:
             raise ValueError(
                 f"{self.name}: {n} atoms need charges ({n},), got {self.charges.shape}"
             )
+
+        if self.coordinates is not None and not (
+            self.coordinates.shape == (n, 3)
+            and np.allclose(self.coordinates @ self.lattice, self.positions, rtol=0, atol=1e-6)
+        ):
+            raise ValueError(f"{self.name}: fractional coordinates and positions differ")
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -62,6 +71,8 @@ class Crystal:
     @property
     def fractional(self) -> np.ndarray:
         """(n, 3) float64, fractional coordinates."""
+        if self.coordinates is not None:
+            return self.coordinates
         return self.positions @ np.linalg.inv(self.lattice)
 
     def formula(self) -> dict[str, int]:

@@ -19,7 +19,7 @@ from screenkit.crystal.elements import COVALENT_RADII, SYMBOLS
 from screenkit.crystal.neighbors import Neighbors
 
 BOND_TOLERANCE = 0.25
-"""Å."""
+"""Å beyond the sum of the covalent radii."""
 MOST_BONDS = 16
 """Neighbours to ask `find_neighbors` for: as many as atoms have in Frank-Kasper phases."""
 
@@ -31,10 +31,16 @@ _FARTHEST = 1 / 3  # of an edge
 _SKEW = 15.0  # degrees
 
 
-def bonded(crystal: Crystal, neighbors: Neighbors) -> np.ndarray:
-    """Return (n, k) bool: which neighbours of each atom are bonded to it."""
-    radii = COVALENT_RADII[crystal.numbers]
-    return neighbors.distances <= radii[:, None] + radii[neighbors.indices] + BOND_TOLERANCE
+def bonded(numbers: np.ndarray, neighbors: np.ndarray, distances: np.ndarray) -> np.ndarray:
+    """Return (n, k) bool: which neighbours of each atom are bonded to it.
+
+    Args:
+        numbers: (n,) atomic numbers.
+        neighbors: (n, k) indices into them.
+        distances: (n, k), Å.
+    """
+    radii = COVALENT_RADII[numbers]
+    return distances <= radii[:, None] + radii[neighbors] + BOND_TOLERANCE
 
 
 def environments(crystal: Crystal, neighbors: Neighbors) -> list[str]:
@@ -43,7 +49,7 @@ def environments(crystal: Crystal, neighbors: Neighbors) -> list[str]:
     Elements stand in the order of their symbols; one that is bonded once has no number. An atom
     without bonds is its symbol alone.
     """
-    bonds = bonded(crystal, neighbors)
+    bonds = bonded(crystal.numbers, neighbors.indices, neighbors.distances)
     known: dict[tuple[int, bytes], str] = {}
     found = []
     for number, row, near in zip(crystal.numbers, bonds, neighbors.indices, strict=True):

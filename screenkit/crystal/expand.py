@@ -12,7 +12,7 @@ from screenkit.crystal.symmetry import Operators
 from screenkit.errors import CrystalError, Outcome
 
 SPECIAL_POSITION_TOLERANCE = 0.1
-"""Å. Copies of one site closer than this are one atom, put at their mean."""
+"""Å. Copies of one site closer than this are one atom, which stays where the file puts it."""
 SAME_POINT_TOLERANCE = 0.05
 """Å. Two sites of one element closer than this are one atom listed twice."""
 
@@ -22,11 +22,12 @@ def expand_sites(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the atoms of the full cell and the site that each comes from.
 
-    Copies of one site within `SPECIAL_POSITION_TOLERANCE` are one atom at their mean, which is the
-    special position that the file's rounding missed. Copies further apart stay, and overlap.
+    Copies of one site within `SPECIAL_POSITION_TOLERANCE` are one atom, the first: beside the
+    special position by what the file's rounding missed it. Copies further apart stay, and overlap.
 
     Args:
-        fractional: (n, 3) float64 in [0, 1), the listed sites.
+        fractional: (n, 3) float64, the listed sites, in whichever cell: wrapping them first would
+            cost a negative coordinate its last bit.
         lattice: (3, 3) float64, Å, rows.
         max_atoms: more than these is an error, and no more than these are ever made.
 
@@ -49,6 +50,13 @@ def expand_sites(
     return atoms[:count], owners[:count]
 
 
+def wrapped(fractional: np.ndarray) -> np.ndarray:
+    """Return (n, 3) float64 in [0, 1): the same sites in the home cell."""
+    inside = fractional - np.floor(fractional)
+    inside[inside >= 1.0] = 0.0
+    return inside
+
+
 def too_many_atoms(max_atoms: int) -> CrystalError:
     """Return the error of a cell that is too large to screen."""
     return CrystalError(
@@ -62,8 +70,6 @@ def _expand(fractional, rotations, translations, lattice, tolerance, max_atoms):
     room = min(n * m, max_atoms + 1)
     atoms = np.empty((room, 3))
     owners = np.empty(room, np.int64)
-    moves = np.empty((m, 3))
-    copies = np.empty(m)
     image = np.empty(3)
     shift = np.empty(3)
     limit = tolerance * tolerance
@@ -72,11 +78,13 @@ def _expand(fractional, rotations, translations, lattice, tolerance, max_atoms):
         first = count
         for o in range(m):
             for axis in range(3):
-                value = translations[o, axis]
+                value = 0.0
                 for b in range(3):
                     value += rotations[o, axis, b] * fractional[i, b]
-                image[axis] = value - np.floor(value)
-            same = -1
+                value += translations[o, axis]  # last: half a cell on keeps the last bit
+                value -= np.floor(value)
+                image[axis] = value if value < 1.0 else 0.0
+            is_new = True
             for j in range(first, count):
                 for axis in range(3):
                     delta = image[axis] - atoms[j, axis]
@@ -90,24 +98,15 @@ def _expand(fractional, rotations, translations, lattice, tolerance, max_atoms):
                     )
                     square += length * length
                 if square < limit:
-                    same = j
+                    is_new = False
                     break
-            if same >= 0:
-                moves[same - first] += shift
-                copies[same - first] += 1
-            else:
-                if count > max_atoms - 1:
-                    return atoms, owners, max_atoms + 1
-                atoms[count] = image
-                owners[count] = i
-                moves[count - first] = 0.0
-                copies[count - first] = 1
-                count += 1
-        for j in range(first, count):
-            for axis in range(3):
-                value = atoms[j, axis] + moves[j - first, axis] / copies[j - first]
-                value -= np.floor(value)
-                atoms[j, axis] = value if value < 1.0 else 0.0
+            if not is_new:
+                continue
+            if count > max_atoms - 1:
+                return atoms, owners, max_atoms + 1
+            atoms[count] = image
+            owners[count] = i
+            count += 1
     return atoms, owners, count
 
 

@@ -22,9 +22,10 @@ import numpy as np
 
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.kernel import kernel
+from screenkit.crystal.roundoff import order_by_roundoff
 from screenkit.errors import CrystalError
 
-Ties = Literal["environment", "index"]
+Ties = Literal["environment", "index", "published"]
 
 TIE_TOLERANCE = 1e-3
 """Å. Sorted neighbours belong to one shell until the next is farther by more than this.
@@ -61,8 +62,10 @@ def find_neighbors(crystal: Crystal, k: int, ties: Ties = "environment") -> Neig
 
     Neighbours at one distance need an order that does not depend on the machine:
 
-    - `index`: by (distance rounded to 1e-8 Å, index, image). Reproduces the published CGCNN, but
-      changes when the atoms of the file are listed in another order.
+    - `index`: by (distance rounded to 1e-8 Å, index, image). Changes when the atoms of the file
+      are listed in another order.
+    - `published`: by round-off, as in the program of the published CGCNN (`roundoff.py`). Changes
+      with all that the bits of a coordinate hang on.
     - `environment`: within a shell (`TIE_TOLERANCE`) by atomic number, largest first, then by the
       neighbour's own k distances, then by index and image. Does not depend on the order of the
       file unless the tied neighbours are alike, which `tied` then says.
@@ -85,14 +88,17 @@ def find_neighbors(crystal: Crystal, k: int, ties: Ties = "environment") -> Neig
             f"a cell of heights {heights[0]:.3g}, {heights[1]:.3g}, {heights[2]:.3g} Å holds too "
             "many images to search",
         )
-    fractional = crystal.positions @ inverse
-    fractional -= np.floor(fractional)
+    fractional = crystal.fractional - np.floor(crystal.fractional)
     candidates, codes, found = _nearest(
         fractional, lattice, heights, divisions, k, radius, TIE_TOLERANCE
     )
     tied = np.zeros((n, k), dtype=np.bool_)
     if ties == "index":
-        _order_by_index(candidates, codes, found, k, tied, TIE_TOLERANCE)
+        _order_by_index(candidates, codes, found)
+        _mark_ties(candidates, found, tied, TIE_TOLERANCE)
+    elif ties == "published":
+        order_by_roundoff(candidates, codes, found, fractional, lattice, _IMAGE_BITS)
+        _mark_ties(candidates, found, tied, TIE_TOLERANCE)
     else:
         numbers = np.ascontiguousarray(crystal.numbers, dtype=np.int64)
         _order_by_environment(candidates, codes, found, k, numbers, tied, TIE_TOLERANCE)
@@ -228,7 +234,7 @@ def _nearest(fractional, lattice, heights, divisions, k, first_radius, gap):
 
 
 @kernel
-def _order_by_index(distances, codes, found, k, tied, tolerance):
+def _order_by_index(distances, codes, found):
     for i in range(distances.shape[0]):
         d, c = distances[i], codes[i]
         for m in range(1, found[i]):
@@ -242,7 +248,13 @@ def _order_by_index(distances, codes, found, k, tied, tolerance):
                 d[place], c[place] = d[place - 1], c[place - 1]
                 place -= 1
             d[place], c[place] = dm, cm
-        for m in range(k):
+
+
+@kernel
+def _mark_ties(distances, found, tied, tolerance):
+    for i in range(tied.shape[0]):
+        d = distances[i]
+        for m in range(tied.shape[1]):
             tied[i, m] = (m > 0 and d[m] - d[m - 1] <= tolerance) or (
                 m + 1 < found[i] and d[m + 1] - d[m] <= tolerance
             )

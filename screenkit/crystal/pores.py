@@ -22,8 +22,6 @@ from screenkit.crystal.grid import Grid, Surfaces, lay_grid, look, surfaces
 from screenkit.crystal.kernel import kernel
 from screenkit.settings import Settings
 
-_DALTON_IN_G = 1.66053906660e-24
-
 
 class PoreSettings(Settings):
     """How to measure pores."""

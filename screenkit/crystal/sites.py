@@ -54,7 +54,7 @@ class Sites:
     numbers: np.ndarray
     """(n,) int16. Atomic numbers."""
     fractional: np.ndarray
-    """(n, 3) float64 in [0, 1)."""
+    """(n, 3) float64, as listed: may lie in another cell."""
     charges: np.ndarray | None
     """(n,) float64, e; None where the file has none, or nothing but zeros."""
 
@@ -138,7 +138,7 @@ def _full_occupancy(columns: Columns, warn: Callable[[str], None]) -> Columns:
 
 
 def _coordinates(columns: Columns) -> np.ndarray:
-    """Return (n, 3) fractional coordinates in [0, 1)."""
+    """Return (n, 3) fractional coordinates."""
     axes = [columns["fract_x"], columns["fract_y"], columns["fract_z"]]
     fractional = np.empty((len(axes[0]), 3))
     try:
@@ -156,9 +156,22 @@ def _coordinates(columns: Columns) -> np.ndarray:
         raise CrystalError(
             "coord_out_of_range", f"a fractional coordinate is beyond {MAX_COORDINATE:g}"
         )
-    fractional -= np.floor(fractional)
-    fractional[fractional >= 1.0] = 0.0
+    _restore_thirds(fractional)
     return fractional
+
+
+def _restore_thirds(fractional: np.ndarray) -> None:
+    """Make 0.3333 a third, in place: no decimal says it, and a site must not miss its axis.
+
+    A third is what is one to the last of four or more decimals, as in pymatgen; it moves by less
+    than the file's own rounding. Any other coordinate stays as written.
+    """
+    thirds = np.rint(3.0 * fractional)
+    near = (np.abs(3.0 * fractional - thirds) < 1.1e-4) & (thirds % 3 != 0)
+    for place in zip(*near.nonzero(), strict=True):
+        third = thirds[place] / 3.0
+        if any(fractional[place] == round(third, decimals) for decimals in range(4, 16)):
+            fractional[place] = third
 
 
 def _charges(columns: Columns, warn: Callable[[str], None]) -> np.ndarray | None:

@@ -16,13 +16,12 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.spatial import Voronoi
 
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import COVALENT_RADII
+from screenkit.crystal.environments import BOND_TOLERANCE
 from screenkit.crystal.neighbors import Neighbors
 
-_TOLERANCE = 0.25  # Å beyond the sum of the radii
 _NEAR, _FAR = 6.0, 12.0  # Å
 _SMALLEST_FACE = 1e-3  # of the largest, by solid angle
 
@@ -42,7 +41,7 @@ def keep_bonded(crystal: Crystal, neighbors: Neighbors) -> Neighbors:
     n, k = neighbors.indices.shape
     points = _Images(crystal)
     radii = _RADII[crystal.numbers]
-    near = neighbors.distances < radii[:, None] + radii[neighbors.indices] + _TOLERANCE
+    near = neighbors.distances < radii[:, None] + radii[neighbors.indices] + BOND_TOLERANCE
     seen = np.zeros((n, k), dtype=bool)
     for i in range(n):
         if near[i].any():
@@ -100,6 +99,8 @@ def _faces(vectors: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
     """
     if len(vectors) < 4 or np.linalg.matrix_rank(vectors, tol=1e-6) < 3:
         return None, vectors
+    from scipy.spatial import Voronoi  # slow to import, and few models ask
+
     cells = Voronoi(np.concatenate([np.zeros((1, 3)), vectors]))
     if -1 in cells.regions[cells.point_region[0]]:
         return None, vectors

@@ -3,36 +3,22 @@
 An executor hands shards to a task and yields one report per shard, in the order in which they are
 done. It takes work only as fast as it is done, so that a library may be streamed behind it.
 
-Not covered: which shards are left (`flows/stage.py`), what is done to them (`tasks/`).
+Not covered: which shards are left (`flows/stage.py`), what is done to them (`tasks/`), who is hired
+(`hire.py`).
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Literal, Protocol, Self
-
-from pydantic import Field
+from typing import Protocol, Self
 
 from screenkit.crystal.document import Document
 from screenkit.plan import Shard
-from screenkit.settings import Settings
 
 Work = Iterable[tuple[Shard, list[Document]]]
 """Shards with their structures, made as they are asked for."""
-
-
-class RunSettings(Settings):
-    """Who does the work, and in what portions. Changes no result."""
-
-    executor: Literal["dask", "serial"] = "dask"
-    """`dask`: one process per worker on this machine; `serial`: this process."""
-    workers: int | None = Field(default=None, ge=1, le=4096)
-    """Processes; as many as this process may use cores, when not said."""
-    shard_size: int = Field(default=256, ge=1, le=1_000_000)
-    """Structures a shard. What is lost when a worker dies is one shard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +76,3 @@ class Executor(Protocol):
             ScreenkitError: what the task raised.
         """
         ...
-
-
-def count_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def hire(settings: RunSettings) -> Executor:
-    """Return the executor that the settings name; use it in a `with`."""
-    if settings.executor == "serial":
-        from screenkit.executors.serial import SerialExecutor
-
-        return SerialExecutor()
-    from screenkit.executors.dask import DaskExecutor
-
-    return DaskExecutor(settings.workers or count_cores())

@@ -19,10 +19,10 @@ from pathlib import Path
 import screenkit
 from screenkit.crystal.library import Library
 from screenkit.errors import MismatchError, SourceError, StorageError, UsageError
-from screenkit.executors.executor import hire
+from screenkit.executors.hire import hire
 from screenkit.flows.explain_files import Explanation, write_files
 from screenkit.flows.run_log import run_log
-from screenkit.flows.stage import PLAN, run_stage
+from screenkit.flows.stage import PLAN, agree_on_plan, run_stage
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.shelf import find_checkpoint
 from screenkit.plan import Plan
@@ -111,6 +111,7 @@ def explain(
     )
     with RunLock(output), run_log(output, track) as told:
         told.note(f"{len(chosen.library)} structures, {path.stem} on {device}, weights: {kind}")
+        _own(output, plan)
         replace_text(output / _RECIPE, recipe.to_yaml("screenkit explain"))
         warm_up(checkpoint.graph)
         executor = hire(recipe.run)
@@ -128,6 +129,17 @@ def explain(
         )
         write_files(explanation, plan, recipe, told)
     return replace(explanation, seconds=time.monotonic() - started)
+
+
+def _own(output: Path, plan: Plan) -> None:
+    """Raise where a folder explains other structures, or by another model."""
+    try:
+        agree_on_plan(output, plan)
+    except MismatchError:
+        raise MismatchError(
+            f"{output} explains other structures, or by another model or settings",
+            hint=f"give --output a folder of its own, such as {output}-2",
+        ) from None
 
 
 def _plan(library: Library, checkpoint: Checkpoint, recipe: Recipe, kind: str) -> Plan:

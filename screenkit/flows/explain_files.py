@@ -6,7 +6,7 @@ Shards are gone through one by one; of all structures, only those that are drawn
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ import numpy as np
 
 from screenkit.crystal.cif_out import cif_text
 from screenkit.crystal.elements import SYMBOLS, atomic_number
-from screenkit.errors import Outcome
 from screenkit.flows.versions import versions
 from screenkit.learn.atom_statistics import AtomTally, GroupStatistics
 from screenkit.models.checkpoint import Checkpoint
@@ -28,10 +27,10 @@ from screenkit.report.elements_map import ElementsMap, draw_elements_map
 from screenkit.report.explain_page import Drawing, ExplainPage, Line, Table, explain_page
 from screenkit.report.structure import Picture, draw_structure
 from screenkit.report.words import figure
-from screenkit.store.atoms import ATOMS, read_shards, write_atoms
+from screenkit.store.atoms_file import ATOMS_FILE, write_atoms
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_bytes, replace_text, storage_error
-from screenkit.store.shard_file import ShardFile
+from screenkit.store.shard_file import read_shards
 from screenkit.store.store import Store
 from screenkit.tasks.explain import Explained, meaning, unpack_explained, weight_unit
 from screenkit.track import Track
@@ -68,7 +67,7 @@ class Explanation:
     @property
     def counts(self) -> Mapping[str, int]:
         """Structures by outcome; every outcome is there."""
-        return {outcome.value: self.store.outcomes.get(outcome.value, 0) for outcome in Outcome}
+        return self.store.outcomes
 
     @property
     def codes(self) -> Mapping[str, int]:
@@ -92,17 +91,13 @@ class Explanation:
 def write_files(told: Explanation, plan: Plan, recipe: Recipe, track: Track) -> None:
     """Write all files of an explanation whose shards are complete."""
     output, targets = told.output, told.targets
-
-    def shards() -> Iterator[ShardFile]:
-        return read_shards(output / SHARDS, plan)
-
     write_failures(told.store, output / "failures.csv")
-    write_atoms(output / ATOMS, plan, targets, shards)
+    write_atoms(output / ATOMS_FILE, plan, output / SHARDS, targets)
     draw = set(told.ranking.texts("name", 0, recipe.explain.draw))
     tallies = {kind: AtomTally(len(targets)) for kind in _KINDS}
     drawn: dict[str, Explained] = {}
     _make_folder(output / "cif")
-    for shard in shards():
+    for shard in read_shards(output / SHARDS, plan):
         for one in unpack_explained(shard):
             _write_cif(output / "cif", one, targets)
             _tally(tallies, one)

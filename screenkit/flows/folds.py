@@ -13,10 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from screenkit.flows.material import Material, gather
-from screenkit.flows.parts import GRAPHS, Ground, Part, train_parts
-from screenkit.flows.score import plain, write_scores
-from screenkit.flows.training import (
+from screenkit.flows.lesson import (
     CHECKPOINT,
     Lesson,
     predict_test,
@@ -25,6 +22,9 @@ from screenkit.flows.training import (
     split_once,
     too_little,
 )
+from screenkit.flows.material import Material, gather
+from screenkit.flows.parts import GRAPHS, Ground, Part, train_parts
+from screenkit.flows.score import plain, write_scores
 from screenkit.learn.split import folds_by_group
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.ranking.table import lines, number_cells, text_cells

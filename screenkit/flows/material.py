@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from screenkit.crystal.library import Library
 from screenkit.errors import LabelError, Outcome, RecipeError
-from screenkit.executors.executor import hire
+from screenkit.executors.hire import hire
 from screenkit.flows.stage import PLAN, run_stage
 from screenkit.graph.graph import Graph, GraphSettings, unstack
 from screenkit.learn.fit import Examples
@@ -31,7 +31,7 @@ from screenkit.recipe import Recipe
 from screenkit.settings import Settings
 from screenkit.store.merge import SHARDS
 from screenkit.store.row import Row
-from screenkit.store.shard_file import read_shard, shard_path
+from screenkit.store.shard_file import read_shards
 from screenkit.tasks.featurize import FeaturizeTask
 from screenkit.track import Track
 
@@ -102,6 +102,7 @@ def gather(library: Library, table: Labels, recipe: Recipe, folder: Path, track:
         ScreenkitError: whatever `run_stage` and `read_material` raise.
     """
     graph = graph_settings(recipe)
+    known = model_class(recipe.model)(network_settings(recipe), 1).elements
     plan = Plan(
         structures=len(library),
         digest=library.digest,
@@ -109,10 +110,11 @@ def gather(library: Library, table: Labels, recipe: Recipe, folder: Path, track:
         settings={
             "graph": graph.model_dump(mode="json"),
             "checks": recipe.checks.model_dump(mode="json"),
+            "elements": None if known is None else sorted(known),
         },
     )
     folder.mkdir(exist_ok=True)
-    task = FeaturizeTask(folder / SHARDS, plan.stamp, recipe.checks, graph)
+    task = FeaturizeTask(folder / SHARDS, plan.stamp, recipe.checks, graph, known)
     store = run_stage(
         library, plan, task, hire(recipe.run), folder, track, targets=(), label="Building graphs"
     )
@@ -155,8 +157,7 @@ def _read(plan: Plan, folder: Path) -> tuple[list[Row], list[Graph]]:
     """Return every structure's row, and the graphs of those that are `ok`."""
     rows: list[Row] = []
     graphs: list[Graph] = []
-    for shard in plan.shards:
-        found = read_shard(shard_path(folder / SHARDS, shard), shard, plan.stamp)
+    for found in read_shards(folder / SHARDS, plan):
         shard_rows = found.rows()
         rows += shard_rows
         ok = [row for row in shard_rows if row.outcome is Outcome.OK]

@@ -10,7 +10,7 @@ from screenkit.models.catalog import CATALOG
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.published import read_published
 from screenkit.models.shelf import SUFFIX, find_checkpoint, own, own_folder, shipped
-from screenkit.store.publish import replace_bytes
+from screenkit.store.publish import publish
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +76,7 @@ def adopt(path: Path, atom_features: Path, output: Path | None) -> Described:
 
     Raises:
         CheckpointError: it is no such checkpoint, or `output` has another suffix.
-        OutputError: its folder cannot be made.
+        OutputError: its folder cannot be made, or another file has its name.
         StorageError: it cannot be written.
     """
     checkpoint = read_published(path, atom_features)
@@ -88,8 +88,20 @@ def adopt(path: Path, atom_features: Path, output: Path | None) -> Described:
         place.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot make the folder {place.parent}: {error.strerror}") from None
-    replace_bytes(place, checkpoint.to_bytes())
+    data = checkpoint.to_bytes()
+    if not publish(place, data) and _content(place) != data:
+        raise OutputError(
+            f"{place} is there already and holds something else",
+            hint="give another --output, or remove it first",
+        )
     return describe_model(str(place))
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def _take(name: str, path: Path, is_shipped: bool) -> Shelved:

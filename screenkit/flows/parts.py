@@ -17,11 +17,12 @@ from typing import Any
 
 from screenkit.crystal.document import Document
 from screenkit.crystal.library import Library
-from screenkit.executors.executor import ShardReport, count_cores, hire
+from screenkit.executors.executor import ShardReport
+from screenkit.executors.hire import count_cores, hire
+from screenkit.flows.lesson import Lesson, examine, figures, learn
 from screenkit.flows.material import read_material
 from screenkit.flows.run_log import run_log
 from screenkit.flows.score import plain
-from screenkit.flows.training import Lesson, examine, figures, learn
 from screenkit.learn.labels import Labels
 from screenkit.learn.split import Split
 from screenkit.plan import Shard

@@ -21,10 +21,9 @@ import numpy as np
 
 import screenkit
 from screenkit.crystal.library import Library
-from screenkit.errors import Outcome
-from screenkit.executors.executor import hire
+from screenkit.executors.hire import hire
 from screenkit.flows.run_log import run_log
-from screenkit.flows.stage import run_stage
+from screenkit.flows.stage import agree_on_plan, run_stage
 from screenkit.flows.versions import versions
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.shelf import find_checkpoint
@@ -70,7 +69,7 @@ class Screening:
     @property
     def counts(self) -> Mapping[str, int]:
         """Structures by outcome; every outcome is there."""
-        return {outcome.value: self.store.outcomes.get(outcome.value, 0) for outcome in Outcome}
+        return self.store.outcomes
 
     @property
     def codes(self) -> Mapping[str, int]:
@@ -119,6 +118,7 @@ def screen(
         told.note(f"{len(library)} structures, {path.stem} on {device}")
         if library.ignored:
             told.note(f"files left out, as they do not end in .cif: {library.ignored}")
+        agree_on_plan(output, plan)
         replace_text(output / "recipe.yaml", recipe.to_yaml(_command(sources, ids, output)))
         warm_up(checkpoint.graph)
         counter = _Counter(told)

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from screenkit.errors import RecipeError, UsageError
+from screenkit.flows.lesson import Lesson, examine, learn, split_once
 from screenkit.flows.material import gather, graph_settings, network_settings
 from screenkit.flows.parts import GRAPHS, Ground, Part, train_parts
-from screenkit.flows.training import Lesson, examine, learn, split_once
-from screenkit.learn.search import Range, Trial, Value, propose
+from screenkit.learn.propose import Range, Trial, Value, propose
 from screenkit.ranking.table import lines, number_cells, text_cells
 from screenkit.recipe import Recipe
 from screenkit.report.trainings import write_search

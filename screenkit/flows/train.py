@@ -20,17 +20,18 @@ from typing import Any
 from screenkit.crystal.library import Library
 from screenkit.errors import UsageError
 from screenkit.flows.folds import cross
+from screenkit.flows.lesson import CHECKPOINT, Lesson, examine, learn, split_once
 from screenkit.flows.material import gather, network_settings
 from screenkit.flows.parts import GRAPHS, Ground
 from screenkit.flows.run_log import run_log
 from screenkit.flows.search import search
-from screenkit.flows.training import CHECKPOINT, Lesson, examine, learn, split_once
 from screenkit.learn.labels import read_labels
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.recipe import Recipe
 from screenkit.store.layout import RESERVED
 from screenkit.store.lock import RunLock
 from screenkit.store.publish import replace_text
+from screenkit.tasks.predict import resolve_device
 from screenkit.track import Track
 
 
@@ -111,6 +112,7 @@ def _refuse(recipe: Recipe) -> None:
             hint="give the target another name in a recipe, with `column: ` for the label table",
         )
     network_settings(recipe)
+    resolve_device(recipe.predict.device)
     asked = [f"--{name}" for name, value in recipe.cross.model_dump().items() if value]
     asked += ["--trials"] if recipe.search.trials else []
     if len(asked) > 1:

@@ -3,7 +3,7 @@
 `fit` yields its whole state after every epoch, so that the caller can keep it on disk and go on
 from there after a kill: the order of the structures in epoch e depends on the seed and e alone.
 
-Not covered: several devices, early stopping, the search for settings (`learn/search.py`).
+Not covered: several devices, early stopping, the search for settings (`learn/propose.py`).
 """
 
 from __future__ import annotations
@@ -210,6 +210,15 @@ def predict(
     return np.concatenate(outputs)
 
 
+def _batches(order: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Yield the rows of each batch. One structure that is left over joins the batch before: it may
+    be a single atom, and a batch norm learns nothing from one row."""
+    starts = list(range(0, len(order), size))
+    if len(starts) > 1 and len(order) - starts[-1] == 1:
+        starts.pop()
+    yield from np.split(order, starts[1:])
+
+
 def _known(error: float) -> float:
     """Return an error that can be compared: NaN, where the training ran away, is the worst."""
     return np.inf if np.isnan(error) else error
@@ -236,8 +245,7 @@ def _train_epoch(
     half = settings.precision == "bfloat16"
     classes = torch.from_numpy(train.is_class).to(device)
     total, known = 0.0, 0
-    for start in range(0, len(order), settings.batch_size):
-        rows = order[start : start + settings.batch_size]
+    for rows in _batches(order, settings.batch_size):
         batch = collate([train.graphs[row] for row in rows]).to(device)
         wanted = torch.from_numpy(train.labels[rows]).to(device)
         count = int(torch.isfinite(wanted).sum())
@@ -288,8 +296,7 @@ def _settle_norms(
     order = np.random.default_rng(settings.seed).permutation(len(graphs))
     network.train()
     with torch.no_grad():
-        for start in range(0, stop, size):
-            rows = order[start : start + size]
+        for rows in _batches(order[:stop], size):
             network(collate([graphs[row] for row in rows]).to(device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import Field
 
 from screenkit.errors import LabelError
-from screenkit.models.contract import Target
-from screenkit.settings import Settings
+from screenkit.models.contract import CONDITION, Target
+from screenkit.settings import Settings, worded
 
-_RENAMED = r"^[^=<>]+=[^=<>]+((<=|>=|<|>) ?-?[0-9.]+(e-?[0-9]+)?)?$"
+_RENAMED = f"[^=<>]+=[^=<>]+({CONDITION})?"
 
 
 class LabelSettings(Settings):
@@ -32,9 +32,11 @@ class LabelSettings(Settings):
     """Column that holds the structure's name, as in the ranking."""
     group_column: str | None = None
     """Column that joins structures which must not be split between training and test."""
-    only: str | None = Field(default=None, pattern=r"^[^=]+=.*$")
+    only: Annotated[str, worded("[^=]+=.*", "COLUMN=VALUE")] | None = None
     """`COLUMN=VALUE`: rows with this text in this column; no other structure is read."""
-    columns: tuple[Annotated[str, Field(pattern=_RENAMED)], ...] = ()
+    columns: tuple[
+        Annotated[str, worded(_RENAMED, "TARGET=COLUMN, or for a class TARGET=COLUMN<=0")], ...
+    ] = ()
     """For an evaluation: `TARGET=COLUMN` where a target's labels stand in a column of another name;
     `TARGET=COLUMN<=0` where those who are so belong to the target's class."""
     source: str = ""
@@ -83,7 +85,8 @@ def read_labels(path: Path, targets: Sequence[Target], settings: LabelSettings) 
 
     Raises:
         LabelError: the file cannot be read, a column is missing, a name comes twice, a cell
-            is not a number, or no row is as `only` wants it; the message says which line.
+            is not a number, there is no row, or none is as `only` wants it; the message says
+            which line.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -123,6 +126,8 @@ def _chosen(
 ) -> list[tuple[int, dict[str, str]]]:
     """Return line and cells of each row that `only` leaves."""
     rows = [(reader.line_num, row) for row in reader]
+    if not rows:
+        raise LabelError(f"{path} has a header line and no rows")
     if not only:
         return rows
     column, _, value = only.partition("=")
@@ -138,6 +143,8 @@ def _chosen(
 
 
 def _require(column: str, columns: Sequence[str], path: Path) -> None:
+    if not columns:
+        raise LabelError(f"{path} is empty", hint="its first line names the columns")
     if column not in columns:
         near = get_close_matches(column, columns, n=1)
         raise LabelError(

@@ -46,10 +46,8 @@ def split_by_group(
     Raises:
         ValueError: a side would be empty.
     """
-    members: dict[str, list[int]] = defaultdict(list)
-    for row, group in enumerate(groups):
-        members[group].append(row)
-    names = sorted(members)
+    members = _members(groups)
+    names = list(members)
     order = np.random.default_rng(seed).permutation(len(names))
     sides: dict[str, list[int]] = {"test": [], "valid": [], "train": []}
     wanted = {"test": test_fraction * len(groups), "valid": valid_fraction * len(groups)}
@@ -74,10 +72,8 @@ def folds_by_group(
     Raises:
         ValueError: a side would be empty.
     """
-    members: dict[str, list[int]] = defaultdict(list)
-    for row, group in enumerate(groups):
-        members[group].append(row)
-    names = sorted(members)
+    members = _members(groups)
+    names = list(members)
     if len(names) < folds:
         raise ValueError(f"{len(groups)} rows in {len(names)} groups give no {folds} folds")
     dealt: list[list[int]] = [[] for _ in range(folds)]
@@ -96,3 +92,11 @@ def folds_by_group(
             raise ValueError(f"{len(groups)} rows in {len(names)} groups leave fold {fold} empty")
         splits.append(Split(*(np.array(sorted(side)) for side in (train, valid, test))))
     return splits
+
+
+def _members(groups: Sequence[str]) -> dict[str, list[int]]:
+    """Return the rows of each group, groups by name."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for row, group in enumerate(groups):
+        members[group].append(row)
+    return dict(sorted(members.items()))

@@ -35,6 +35,7 @@ from screenkit.models.layers import (
     mean_pool,
     pair_linear,
     segment_softmax,
+    sum_pool,
 )
 from screenkit.settings import Settings
 
@@ -199,8 +200,7 @@ class AeCgcnn(Model):
         self.output = nn.Linear(settings.head_width, targets)
 
     @classmethod
-    def graph_settings(cls, settings: Settings) -> GraphSettings:
-        assert isinstance(settings, AeCgcnnSettings)
+    def graph_settings(cls, settings: AeCgcnnSettings) -> GraphSettings:
         return GraphSettings(
             k=settings.k, charges=settings.charges, features=("cell",) if settings.cell else ()
         )
@@ -221,9 +221,7 @@ class AeCgcnn(Model):
         if shares is None:
             pooled = mean_pool(atoms, batch)
         else:
-            weighted = atoms * shares
-            pooled = weighted.new_zeros(len(batch), weighted.shape[1])
-            pooled.index_add_(0, batch.owner, weighted)
+            pooled = sum_pool(atoms * shares, batch)
         if self.cell is not None:
             assert batch.features is not None
             pooled = torch.cat([pooled, self.cell(batch.features)], dim=1)

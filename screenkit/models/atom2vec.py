@@ -14,35 +14,32 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from screenkit.crystal.elements import COVALENT_RADII
+from screenkit.crystal.elements import SYMBOLS
+from screenkit.crystal.environments import bonded
 from screenkit.graph.graph import Graph
 
-_ELEMENTS = 119
-_SLACK = 0.25  # Å beyond the sum of covalent radii that still is a bond (Xie and Grossman 2018)
 _NOISE = 0.02
 
 
 def count_environments(graphs: Sequence[Graph]) -> np.ndarray:
     """Return (119, C) float64: how often atoms of each element have each set of bonded neighbours.
 
-    Neighbours within the sum of the covalent radii and 0.25 Å are bonded; if none is, the nearest
-    is. Column order depends on the sets alone, not on the order of the graphs.
+    Bonds are those of `crystal.environments`; where an atom has none, its nearest neighbour counts.
+    Column order depends on the sets alone, not on the order of the graphs.
     """
     counts: dict[bytes, int] = {}
     for graph in graphs:
         species = graph.species.astype(np.int64)
-        others = species[graph.neighbors]
-        reach = COVALENT_RADII[species][:, None] + COVALENT_RADII[others] + _SLACK
-        bonded = graph.distances <= reach
-        bonded[:, 0] |= ~bonded.any(axis=1)
-        sets = np.sort(np.where(bonded, others, 0), axis=1)[:, ::-1]
+        bonds = bonded(species, graph.neighbors, graph.distances)
+        bonds[:, 0] |= ~bonds.any(axis=1)
+        sets = np.sort(np.where(bonds, species[graph.neighbors], 0), axis=1)[:, ::-1]
         rows = np.concatenate([species[:, None], sets], axis=1).astype(np.uint8)
         found, times = np.unique(rows, axis=0, return_counts=True)
         for row, count in zip(found, times, strict=True):
             key = row.tobytes()
             counts[key] = counts.get(key, 0) + int(count)
     columns = {key: i for i, key in enumerate(sorted({key[1:] for key in counts}))}
-    table = np.zeros((_ELEMENTS, len(columns)))
+    table = np.zeros((len(SYMBOLS), len(columns)))
     for key, count in counts.items():
         table[key[0], columns[key[1:]]] = count
     return table
@@ -68,7 +65,7 @@ def atom_vectors(graphs: Sequence[Graph], width: int) -> np.ndarray:
     axes = axes[:, kept] * np.sqrt(squares[kept])
     largest = np.abs(axes).argmax(axis=0)
     axes *= np.sign(axes[largest, np.arange(axes.shape[1])])
-    vectors = np.random.default_rng(0).normal(0.0, _NOISE, (_ELEMENTS, width))
+    vectors = np.random.default_rng(0).normal(0.0, _NOISE, (len(SYMBOLS), width))
     present = np.flatnonzero(lengths[:, 0])
     vectors[present[:, None], np.arange(axes.shape[1])] = axes[present]
     return vectors.astype(np.float32)

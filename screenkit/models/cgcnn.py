@@ -16,24 +16,23 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from typing import Literal, cast
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
-from torch.nn.functional import batch_norm, embedding, embedding_bag, softplus
+from torch.nn.functional import embedding, embedding_bag, softplus
 
+from screenkit.crystal.elements import SYMBOLS
 from screenkit.crystal.neighbors import Ties
 from screenkit.graph.batch import GraphBatch
 from screenkit.graph.graph import GraphSettings
-from screenkit.models.atoms import AtomTable, published_table, supplement_table
+from screenkit.models.atom_tables import AtomTable, published_table, supplement_table
 from screenkit.models.contract import AtomWeights, Model
-from screenkit.models.layers import mean_pool
+from screenkit.models.layers import RowNorm, gaussians, mean_pool, uniform_weight
 from screenkit.settings import Settings
 
-_ELEMENTS = 119
 _ONE_HOT = (0.7, 5.2, 10)  # Å, Å, classes: table III of the supplement
 
 
@@ -70,7 +69,7 @@ class CgcnnSettings(Settings):
     """The k nearest, or those of them that share a Voronoi face and are bonded."""
     ties: Ties = "environment"
     """Order of neighbours at one distance, which decides who is the last of k. The published
-    weights want `index`."""
+    weights want `published`."""
     padding: Literal["strict", "compat"] = "strict"
     """A neighbour beyond `radius`: taken as it is, or, as in the published program, replaced by
     the first atom of the crystal at `radius` + 1 Å."""
@@ -79,24 +78,10 @@ class CgcnnSettings(Settings):
     has 0.5."""
 
 
-def _weight(inputs: int, rows: int, columns: int) -> nn.Parameter:
-    """Return rows of a linear map that has `inputs` in all, at its usual first values."""
-    bound = 1.0 / math.sqrt(max(inputs, 1))
-    return nn.Parameter(torch.empty(rows, columns).uniform_(-bound, bound))
-
-
 def _mean(values: torch.Tensor, batch: GraphBatch) -> torch.Tensor:
     """Return the mean over each crystal's atoms; summed in float64, as the published figures of
     some hundred atoms want."""
     return mean_pool(values.double(), batch).to(values.dtype)
-
-
-def _normed(norm: nn.BatchNorm1d, rows: torch.Tensor) -> torch.Tensor:
-    """Return the rows, batch-normalised; fewer than two have no variance, and take the running."""
-    if norm.training and len(rows) < 2:
-        mean, variance = norm.running_mean, norm.running_var
-        return batch_norm(rows, mean, variance, norm.weight, norm.bias, eps=norm.eps)
-    return cast(torch.Tensor, norm(rows))
 
 
 class GatedConvolution(nn.Module):
@@ -109,12 +94,12 @@ class GatedConvolution(nn.Module):
     def __init__(self, width: int, edge_width: int, normed: bool) -> None:
         super().__init__()
         inputs = 2 * width + edge_width
-        self.own = _weight(inputs, width, 2 * width)
-        self.neighbors = _weight(inputs, width, 2 * width)
-        self.edges = _weight(inputs, edge_width, 2 * width)
-        self.bias = nn.Parameter(_weight(inputs, 1, 2 * width).detach()[0].clone())
-        self.gate_norm = nn.BatchNorm1d(2 * width) if normed else None
-        self.sum_norm = nn.BatchNorm1d(width) if normed else None
+        self.own = uniform_weight(inputs, width, 2 * width)
+        self.neighbors = uniform_weight(inputs, width, 2 * width)
+        self.edges = uniform_weight(inputs, edge_width, 2 * width)
+        self.bias = uniform_weight(inputs, 2 * width)
+        self.gate_norm = RowNorm(2 * width) if normed else None
+        self.sum_norm = RowNorm(width) if normed else None
 
     def forward(
         self, atoms: torch.Tensor, edges: torch.Tensor, batch: GraphBatch, masked: bool
@@ -129,7 +114,7 @@ class GatedConvolution(nn.Module):
         rows = batch.filled.flatten().nonzero()[:, 0] if masked else None
         z = z if rows is None else z[rows]
         if self.gate_norm is not None and self.training:
-            z = _normed(self.gate_norm, z)
+            z = self.gate_norm(z)
         gate, core = z.chunk(2, dim=1)
         said = torch.sigmoid(gate) * softplus(core)
         if rows is None:
@@ -138,7 +123,7 @@ class GatedConvolution(nn.Module):
             total = said.new_zeros(atoms.shape).index_add_(0, rows // k, said)
         if self.sum_norm is None:
             return atoms + total
-        return softplus(atoms + _normed(self.sum_norm, total))
+        return softplus(atoms + self.sum_norm(total))
 
     def _maps(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the three parts and the bias; when predicting, with the first norm in them."""
@@ -157,9 +142,9 @@ class SumConvolution(nn.Module):
     def __init__(self, width: int, edge_width: int, k: int) -> None:
         super().__init__()
         inputs = (width + edge_width) * k  # k of them are summed
-        self.neighbors = _weight(inputs, width, width)
-        self.edges = _weight(inputs, edge_width, width)
-        self.own = _weight(width, width, width)
+        self.neighbors = uniform_weight(inputs, width, width)
+        self.edges = uniform_weight(inputs, edge_width, width)
+        self.own = uniform_weight(width, width, width)
         self.bias = nn.Parameter(torch.zeros(width))
 
     def linear(
@@ -204,7 +189,7 @@ class Distances(nn.Module):
             low, high, classes = _ONE_HOT
             place = ((distances - low) * (classes / (high - low)) + 1e-6).clamp(0, classes - 1)
             return nn.functional.one_hot(place.flatten().long(), classes).to(distances.dtype)
-        return torch.exp(-(((distances.flatten()[:, None] - self.centres) / self.step) ** 2))
+        return gaussians(distances, self.centres, self.step).flatten(0, 1)
 
 
 class Cgcnn(Model):
@@ -221,7 +206,7 @@ class Cgcnn(Model):
         self.input: nn.Module = nn.Identity()
         raw = width
         if settings.atoms == "learned":
-            self.embedding = nn.Embedding(_ELEMENTS, width)
+            self.embedding = nn.Embedding(len(SYMBOLS), width)
         else:
             table = published_table() if settings.atoms == "table" else supplement_table()
             self.embedding = AtomTable(table)
@@ -252,8 +237,7 @@ class Cgcnn(Model):
             first.weight.data *= pooled
 
     @classmethod
-    def graph_settings(cls, settings: Settings) -> GraphSettings:
-        assert isinstance(settings, CgcnnSettings)
+    def graph_settings(cls, settings: CgcnnSettings) -> GraphSettings:
         return GraphSettings(k=settings.k, ties=settings.ties, neighbors=settings.neighbors)
 
     @property

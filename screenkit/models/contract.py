@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 
 from screenkit.graph.batch import GraphBatch
 from screenkit.graph.graph import Graph, GraphSettings
-from screenkit.settings import Settings
+from screenkit.settings import Settings, worded
 
 AtomWeights = Literal["site", "attention", "gradient", "none"]
 
@@ -29,10 +28,16 @@ _UNIT_SUFFIXES = {
 }
 
 
+CONDITION = r"(<=|>=|<|>) ?-?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+"""What makes a value a class."""
+
+
 class Target(Settings):
     """One property that a network predicts."""
 
-    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.+-]{0,99}$")
+    name: Annotated[
+        str, worded(r"[A-Za-z_][A-Za-z0-9_.+-]{0,99}", "up to 100 letters, digits and _.+-")
+    ]
     """Column of the ranking, such as `co2_uptake_0.15bar_298K`."""
     unit: str = ""
     """Unit of the column; empty where it has none."""
@@ -42,7 +47,9 @@ class Target(Settings):
     """What the network learns instead of the value."""
     better: Literal["max", "min"] = "max"
     """Which end of the ranking is the good one."""
-    class_if: str = Field(default="", pattern=r"^((<=|>=|<|>) ?-?[0-9.]+(e-?[0-9]+)?)?$")
+    class_if: Annotated[
+        str, worded(f"({CONDITION})?", "<, <=, > or >= and a number, such as >2.5")
+    ] = ""
     """Makes the target a class: a structure belongs to it if its label is so, such as `>2.5` or
     `<=0`. The network then predicts the probability of belonging; the unit is that of the label."""
 
@@ -51,10 +58,11 @@ class Target(Settings):
         """Return the target of `COLUMN[>NUMBER][:min|max]`; a known unit at the end moves to unit.
 
         `co2_uptake_16bar_298K_mol_kg` becomes `co2_uptake_16bar_298K` in mol/kg; with `>5` behind
-        it, it becomes the class of those with more than 5 mol/kg.
+        it, it becomes the class of those with more than 5 mol/kg. What cannot stand in a name
+        becomes `_`: `Uptake [mol/kg]` is learned as `Uptake_mol_kg`.
 
         Raises:
-            ValidationError: the column cannot be a target's name, or the end is neither of the two.
+            ValidationError: what stands behind the column is no condition, or neither end.
         """
         label, _, better = text.partition(":")
         column = re.split(r"[<>]", label, maxsplit=1)[0]
@@ -65,7 +73,7 @@ class Target(Settings):
                 break
         return cls.model_validate(
             {
-                "name": name,
+                "name": _name(name),
                 "unit": unit,
                 "column": column,
                 "better": better or "max",
@@ -96,10 +104,16 @@ class Target(Settings):
         return values if self.transform == "identity" else 10.0**values
 
     def _members(self, values: np.ndarray) -> np.ndarray:
-        sign = self.class_if.rstrip("0123456789.e- ")
+        sign = self.class_if.rstrip("0123456789.eE+- ")
         bound = float(self.class_if.removeprefix(sign))
         inside = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}[sign]
         return np.where(np.isfinite(values), inside(values, bound).astype(np.float64), np.nan)
+
+
+def _name(column: str) -> str:
+    """Return the nearest text to a column's heading that can be a target's name."""
+    name = re.sub(r"[^A-Za-z0-9_.+-]+", "_", column).strip("_")[:99]
+    return name if re.match(r"[A-Za-z_]", name) else f"_{name}"
 
 
 class Model(torch.nn.Module):
@@ -122,8 +136,8 @@ class Model(torch.nn.Module):
         self.targets = targets
 
     @classmethod
-    def graph_settings(cls, settings: Settings) -> GraphSettings:
-        """Return the graphs that a model with these settings must be given."""
+    def graph_settings(cls, settings: Any) -> GraphSettings:
+        """Return the graphs that a model with these settings, of its class, must be given."""
         raise NotImplementedError
 
     def prepare(self, graphs: Sequence[Graph]) -> None:

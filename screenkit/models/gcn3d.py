@@ -24,13 +24,12 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
+from screenkit.crystal.elements import SYMBOLS
 from screenkit.graph.batch import GraphBatch
 from screenkit.graph.graph import GraphSettings
 from screenkit.models.contract import Model
 from screenkit.models.layers import mean_pool, start_glorot
 from screenkit.settings import Settings
-
-_ELEMENTS = 119
 
 
 class Gcn3dSettings(Settings):
@@ -131,7 +130,10 @@ class Gcn3dConvolution(nn.Module):
         assert self.vectors_to_vectors is not None
         own, other = self.vectors_to_vectors.weight.chunk(2, dim=1)
         around = functional.embedding_bag(
-            batch.neighbors, vectors.flatten(1), mode="sum", per_sample_weights=edge
+            batch.neighbors,
+            vectors.flatten(1),
+            mode="sum",
+            per_sample_weights=edge.to(vectors.dtype),
         ).view_as(vectors)
         around = around + vectors * itself[..., None]
         share = (edge.sum(1, keepdim=True) + itself)[..., None]
@@ -146,7 +148,7 @@ class Gcn3d(Model):
     def __init__(self, settings: Gcn3dSettings, targets: int) -> None:
         super().__init__(settings, targets)
         width, head = settings.width, settings.head_width
-        self.embedding = nn.Embedding(_ELEMENTS, width)
+        self.embedding = nn.Embedding(len(SYMBOLS), width)
         self.convolutions = nn.ModuleList(
             Gcn3dConvolution(width, first=place == 0) for place in range(settings.layers)
         )
@@ -155,8 +157,7 @@ class Gcn3d(Model):
         start_glorot(self)
 
     @classmethod
-    def graph_settings(cls, settings: Settings) -> GraphSettings:
-        assert isinstance(settings, Gcn3dSettings)
+    def graph_settings(cls, settings: Gcn3dSettings) -> GraphSettings:
         return GraphSettings(k=settings.k)
 
     def forward(self, batch: GraphBatch) -> torch.Tensor:

@@ -21,13 +21,12 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
+from screenkit.crystal.elements import SYMBOLS
 from screenkit.graph.batch import GraphBatch
 from screenkit.graph.graph import GraphSettings
 from screenkit.models.contract import Model
 from screenkit.models.layers import mean_pool
 from screenkit.settings import Settings
-
-_ELEMENTS = 119
 
 
 class GeoCgnnSettings(Settings):
@@ -154,7 +153,7 @@ class GeoCgnn(Model):
     def __init__(self, settings: GeoCgnnSettings, targets: int) -> None:
         super().__init__(settings, targets)
         width, blocks = settings.width, range(settings.blocks)
-        self.embedding = nn.Embedding(_ELEMENTS, width)
+        self.embedding = nn.Embedding(len(SYMBOLS), width)
         nn.init.normal_(self.embedding.weight, std=1.0 / math.sqrt(width))
         self.register_buffer("fractions", monkhorst_pack(settings.k_points), persistent=False)
         self.convolutions = nn.ModuleList(GeoCgnnConvolution(settings) for _ in blocks)
@@ -167,8 +166,7 @@ class GeoCgnn(Model):
         self.output = nn.Linear(width, targets)
 
     @classmethod
-    def graph_settings(cls, settings: Settings) -> GraphSettings:
-        assert isinstance(settings, GeoCgnnSettings)
+    def graph_settings(cls, settings: GeoCgnnSettings) -> GraphSettings:
         return GraphSettings(k=settings.k, features=("primitive",))
 
     def forward(self, batch: GraphBatch) -> torch.Tensor:

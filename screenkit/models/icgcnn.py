@@ -23,13 +23,12 @@ from pydantic import Field
 from torch import nn
 from torch.nn.functional import embedding, linear, softplus
 
+from screenkit.crystal.elements import SYMBOLS
 from screenkit.graph.batch import GraphBatch
 from screenkit.graph.graph import GraphSettings
 from screenkit.models.contract import Model
 from screenkit.models.layers import RowNorm, gaussian_centres, gaussians, mean_pool, pair_linear
 from screenkit.settings import Settings
-
-_ELEMENTS = 119
 
 
 class ICgcnnSettings(Settings):
@@ -167,7 +166,7 @@ class ICgcnn(Model):
     def __init__(self, settings: ICgcnnSettings, targets: int) -> None:
         super().__init__(settings, targets)
         self.step = settings.step
-        self.embedding = nn.Embedding(_ELEMENTS, settings.width)
+        self.embedding = nn.Embedding(len(SYMBOLS), settings.width)
         centres = gaussian_centres(settings.radius, settings.step)
         self.register_buffer("centres", centres, persistent=False)
         self.convolutions = nn.ModuleList(
@@ -183,8 +182,7 @@ class ICgcnn(Model):
         self.output = nn.Linear(settings.head_width, targets)
 
     @classmethod
-    def graph_settings(cls, settings: Settings) -> GraphSettings:
-        assert isinstance(settings, ICgcnnSettings)
+    def graph_settings(cls, settings: ICgcnnSettings) -> GraphSettings:
         return GraphSettings(k=settings.k, neighbors=settings.neighbors)
 
     def forward(self, batch: GraphBatch) -> torch.Tensor:

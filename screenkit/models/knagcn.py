@@ -1,6 +1,7 @@
 """k-NAGCN: k-nearest-atom graph convolution (Zhang et al. 2021).
 
-Each atom looks at its k nearest images, sorted by distance and seen in its own local frame:
+Each atom looks at its k nearest images, sorted by distance and, in the paper, seen in its own local
+frame:
 
     f_i <- f_i + ReLU(BN(W [f_i, x_i, e_i1, f_1, x_1, ..., e_ik, f_k, x_k] + b))
 
@@ -8,8 +9,9 @@ with e the exponential decays of the distance (2.3 of the resolved equations), x
 coordinates in Å and x_i = (0, 0, 0). What the paper leaves open, and what was chosen, is in
 `docs/papers.md`.
 
-The local frame flips where neighbours tie; `frame_ambiguous_fraction` says for what share of the
-atoms, and `KNagcnSettings` offers remedies: another `geometry`, or several orders of the tied.
+The local frame flips where neighbours tie (`frame_ambiguous_fraction` says for what share of the
+atoms). So by default x holds the neighbour's sorted cosines to the others, which flip nowhere;
+`KNagcnSettings.geometry` chooses.
 
 Not covered: atom2vec vectors from another library than the training set.
 """
@@ -24,6 +26,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from screenkit.crystal.elements import SYMBOLS
 from screenkit.graph.batch import GraphBatch
 from screenkit.graph.graph import Graph, GraphSettings
 from screenkit.models.angles import (
@@ -38,14 +41,18 @@ from screenkit.models.angles import (
 )
 from screenkit.models.atom2vec import atom_vectors
 from screenkit.models.contract import Model
-from screenkit.models.layers import exponential_decays, mean_pool, sum_of_slots
+from screenkit.models.layers import (
+    exponential_decays,
+    mean_pool,
+    sum_of_slots,
+    uniform_weight,
+)
 from screenkit.settings import Settings
-
-_ELEMENTS = 119
 
 
 class KNagcnSettings(Settings):
-    """Settings of k-NAGCN; the defaults are the paper's, or what `docs/papers.md` resolves."""
+    """Settings of k-NAGCN; the defaults are the paper's, or what `docs/papers.md` resolves, but for
+    `geometry`: the paper's is `frame`."""
 
     k: int = Field(default=12, ge=1, le=64)
     """Neighbours per atom. The paper finds 12 to 16 best."""
@@ -61,7 +68,7 @@ class KNagcnSettings(Settings):
     """Whether each atom's own coordinates, always zero, count as inputs, as in the paper."""
     head_width: int = Field(default=128, ge=1, le=1024)
     """Width of the fully connected layer between the mean over atoms and the targets."""
-    geometry: Literal["frame", "cosines", "moments"] = "frame"
+    geometry: Literal["frame", "cosines", "moments"] = "cosines"
     """Where the neighbours stand. `frame`: local coordinates, as in the paper. `cosines`: for each
     neighbour its k - 1 cosines to the others, sorted. `moments`: for each neighbour 12 sums over
     the others of Gaussians of distance times Legendre polynomials of the angle. The latter two
@@ -98,15 +105,10 @@ class KNagcnConvolution(nn.Module):
         width, k = settings.width, settings.k
         edges = settings.edge_width + settings.geometry_width
         inputs = settings.own_width + k * (edges + width)
-        bound = 1.0 / math.sqrt(inputs)
-
-        def weight(rows: int, columns: int) -> nn.Parameter:
-            return nn.Parameter(torch.empty(rows, columns).uniform_(-bound, bound))
-
-        self.own = weight(settings.own_width, width)
-        self.edges = weight(k * edges, width)
-        self.neighbors = weight(width, k * width)
-        self.bias = nn.Parameter(torch.empty(width).uniform_(-bound, bound))
+        self.own = uniform_weight(inputs, settings.own_width, width)
+        self.edges = uniform_weight(inputs, k * edges, width)
+        self.neighbors = uniform_weight(inputs, width, k * width)
+        self.bias = uniform_weight(inputs, width)
         self.norm = nn.BatchNorm1d(width)
         self.shape = (k, width)
 
@@ -131,7 +133,7 @@ class KNagcn(Model):
 
     def __init__(self, settings: KNagcnSettings, targets: int) -> None:
         super().__init__(settings, targets)
-        self.embedding = nn.Embedding(_ELEMENTS, settings.width)
+        self.embedding = nn.Embedding(len(SYMBOLS), settings.width)
         nn.init.normal_(self.embedding.weight, std=1.0 / math.sqrt(settings.width))
         first, last = settings.decay_lengths
         lengths = torch.logspace(math.log10(first), math.log10(last), settings.edge_width)
@@ -143,8 +145,7 @@ class KNagcn(Model):
         self.output = nn.Linear(settings.head_width, targets)
 
     @classmethod
-    def graph_settings(cls, settings: Settings) -> GraphSettings:
-        assert isinstance(settings, KNagcnSettings)
+    def graph_settings(cls, settings: KNagcnSettings) -> GraphSettings:
         frames = settings.geometry == "frame"
         return GraphSettings(k=settings.k, ties="environment", frames=frames)
 

@@ -1,6 +1,8 @@
-"""Pieces that models are made of; all but the norms keep nothing."""
+"""Pieces that several models are made of; all but the norms keep nothing."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch.nn import functional
@@ -8,11 +10,20 @@ from torch.nn import functional
 from screenkit.graph.batch import GraphBatch
 
 
+def sum_pool(values: torch.Tensor, batch: GraphBatch) -> torch.Tensor:
+    """Return (B, F): the sum over each crystal's atoms of `values` (N, F)."""
+    return values.new_zeros(len(batch), values.shape[1]).index_add_(0, batch.owner, values)
+
+
 def mean_pool(values: torch.Tensor, batch: GraphBatch) -> torch.Tensor:
     """Return (B, F): the mean over each crystal's atoms of `values` (N, F)."""
-    total = values.new_zeros(len(batch), values.shape[1])
-    total.index_add_(0, batch.owner, values)
-    return total / batch.counts.to(values.dtype)[:, None]
+    return sum_pool(values, batch) / batch.counts.to(values.dtype)[:, None]
+
+
+def uniform_weight(inputs: int, *shape: int) -> torch.nn.Parameter:
+    """Return a part of a linear map that has `inputs` in all, at torch's usual first values."""
+    bound = 1.0 / math.sqrt(max(inputs, 1))
+    return torch.nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
 
 
 def start_glorot(model: torch.nn.Module) -> None:
@@ -36,8 +47,7 @@ def segment_softmax(scores: torch.Tensor, batch: GraphBatch) -> torch.Tensor:
     largest = scores.detach().new_full((len(batch), scores.shape[1]), -torch.inf)
     largest = largest.scatter_reduce(0, owner, scores.detach(), "amax")
     powers = torch.exp(scores - largest[batch.owner])
-    total = powers.new_zeros(largest.shape).index_add_(0, batch.owner, powers)
-    return powers / total[batch.owner]
+    return powers / sum_pool(powers, batch)[batch.owner]
 
 
 def pair_linear(

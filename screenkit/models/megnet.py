@@ -21,13 +21,19 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
+from screenkit.crystal.elements import SYMBOLS
 from screenkit.graph.batch import GraphBatch
 from screenkit.graph.graph import GraphSettings
 from screenkit.models.contract import Model
-from screenkit.models.layers import gaussians, mean_pool, segment_softmax, start_glorot
+from screenkit.models.layers import (
+    gaussians,
+    mean_pool,
+    segment_softmax,
+    start_glorot,
+    sum_pool,
+)
 from screenkit.settings import Settings
 
-_ELEMENTS = 119
 _STATE = 2  # numbers that the state starts with, all 0
 
 
@@ -102,7 +108,7 @@ class Set2Set(nn.Module):
             atoms = segment_softmax(torch.logsumexp(scores, dim=1, keepdim=True), batch)
             shares = torch.softmax(scores, dim=1) * atoms
             told = (shares[..., None] * values).sum(1)
-            answer = values.new_zeros(len(batch), width).index_add(0, batch.owner, told)
+            answer = sum_pool(told, batch)
         return torch.cat([query, answer], dim=1)
 
 
@@ -161,7 +167,7 @@ class Megnet(Model):
     def __init__(self, settings: MegnetSettings, targets: int) -> None:
         super().__init__(settings, targets)
         width = settings.input_widths[1]
-        self.embedding = nn.Embedding(_ELEMENTS, settings.embedding_width)
+        self.embedding = nn.Embedding(len(SYMBOLS), settings.embedding_width)
         centres = torch.linspace(0.0, settings.cutoff, settings.gaussians)
         self.register_buffer("centres", centres, persistent=False)
         self.atoms_in = Dense(settings.embedding_width, *settings.input_widths)
@@ -177,8 +183,7 @@ class Megnet(Model):
         start_glorot(self)
 
     @classmethod
-    def graph_settings(cls, settings: Settings) -> GraphSettings:
-        assert isinstance(settings, MegnetSettings)
+    def graph_settings(cls, settings: MegnetSettings) -> GraphSettings:
         return GraphSettings(k=settings.k)
 
     def forward(self, batch: GraphBatch) -> torch.Tensor:

@@ -26,7 +26,14 @@ from screenkit.graph.batch import GraphBatch
 from screenkit.graph.features import FeatureName, feature_names
 from screenkit.graph.graph import GraphSettings
 from screenkit.models.contract import Model
-from screenkit.models.layers import RowNorm, Standardised, gaussian_centres, gaussians, pair_linear
+from screenkit.models.layers import (
+    RowNorm,
+    Standardised,
+    gaussian_centres,
+    gaussians,
+    pair_linear,
+    sum_pool,
+)
 from screenkit.settings import Settings
 
 _PORES: tuple[FeatureName, ...] = ("pores",)
@@ -123,8 +130,7 @@ class MofCgcnn(Model):
         self.output = nn.Linear(settings.head_width, targets)
 
     @classmethod
-    def graph_settings(cls, settings: Settings) -> GraphSettings:
-        assert isinstance(settings, MofCgcnnSettings)
+    def graph_settings(cls, settings: MofCgcnnSettings) -> GraphSettings:
         return GraphSettings(
             k=max(settings.k, settings.metal_neighbors),
             features=_PORES if settings.pores else (),
@@ -152,13 +158,10 @@ class MofCgcnn(Model):
         close = batch.distances[metal, : self.metal_neighbors] <= self.metal_radius
         chosen = metal.clone()
         chosen[batch.neighbors[metal, : self.metal_neighbors][close]] = True
-        metals = torch.zeros_like(batch.counts).index_add_(0, batch.owner, metal.long())
+        metals = sum_pool(metal.long()[:, None], batch)[:, 0]
         return chosen | (metals == 0)[batch.owner]
 
     def _pool(self, atoms: torch.Tensor, batch: GraphBatch) -> torch.Tensor:
         """Return (B, F): the mean over the atoms that count."""
         chosen = self.pooled_atoms(batch).to(atoms.dtype)[:, None]
-        total = atoms.new_zeros(len(batch), atoms.shape[1])
-        total.index_add_(0, batch.owner, atoms * chosen)
-        count = chosen.new_zeros(len(batch), 1).index_add_(0, batch.owner, chosen)
-        return total / count
+        return sum_pool(atoms * chosen, batch) / sum_pool(chosen, batch)

@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -98,13 +99,17 @@ def _read_pickle(path: Path) -> Mapping[str, Any]:
             with zipfile.ZipFile(path) as archive:
                 unpacked = max(size, sum(entry.file_size for entry in archive.infolist()))
     except (OSError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"cannot read {path}: {error}", hint=_HINT) from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise CheckpointError(f"cannot read {path}: {reason}", hint=_HINT) from None
+    if path.is_dir():
+        raise CheckpointError(f"cannot read {path}: it is a folder", hint=_HINT)
     if unpacked > _MAX_BYTES:
         raise _strange(path, f"it holds {unpacked / 2**20:.0f} MiB, more than {_MAX_BYTES >> 20}")
     numpy_number = (np._core.multiarray.scalar, "numpy.core.multiarray.scalar")  # type: ignore[attr-defined]
     allowed: list[Any] = [numpy_number, np.dtype, np.dtypes.Float64DType]
     try:
-        with torch.serialization.safe_globals(allowed):
+        # torch warns of pickle protocols that it reads all the same; nobody needs to see that.
+        with torch.serialization.safe_globals(allowed), warnings.catch_warnings(record=True):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  bytes made to harm may fail in any way
         reason = re.split(r"[.\n]", str(error))[0] or type(error).__name__
@@ -174,7 +179,7 @@ def _settings(
             head_width=shapes["conv_to_fc.weight"][0],
             head_layers=hidden,
             dropout=0.5 if is_class else 0.0,
-            ties="index",
+            ties="published",
             padding="compat",
         )
     except ValueError:

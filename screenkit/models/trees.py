@@ -75,9 +75,8 @@ class Trees(Model):
         self.register_buffer("value", torch.zeros(*shape, leaves, dtype=torch.float64))
 
     @classmethod
-    def graph_settings(cls, settings: Settings) -> GraphSettings:
+    def graph_settings(cls, settings: TreesSettings) -> GraphSettings:
         """Return the graphs that trees with these settings must be given: k = 1 for the checks."""
-        assert isinstance(settings, TreesSettings)
         return GraphSettings(k=1, features=settings.features)
 
     def forward(self, batch: GraphBatch) -> torch.Tensor:

@@ -103,8 +103,6 @@ class Ranking:
     """(n,) int64. Row in the store, best first."""
     ranks: np.ndarray
     """(n,) int64. Rank of each in the whole ranking; the best has 1."""
-    unranked: int
-    """How many `ok` rows have no finite value of the target."""
     rules: tuple[str, ...] = ()
     """What has been left out, such as `where n_atoms < 500` and `top 5%`."""
 
@@ -203,9 +201,7 @@ def rank(store: Store, settings: RankSettings) -> Ranking:
     rows = np.flatnonzero(ok & np.isfinite(values))
     keys = values[rows] if better == "min" else -values[rows]
     order = rows[np.argsort(keys, kind="stable")]
-    return Ranking(
-        store, name, better, order, np.arange(1, len(order) + 1), int(ok.sum()) - len(order)
-    )
+    return Ranking(store, name, better, order, np.arange(1, len(order) + 1))
 
 
 def shortlist(ranking: Ranking, settings: RankSettings) -> Ranking:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from screenkit.crystal.elements import SYMBOLS
-from screenkit.report.shades import INK, LINE, Shades, handy, image, ink_on, plain
+from screenkit.report.drawing import INK, LINE, image, plain
+from screenkit.report.shades import Shades, handy, ink_on
 
 _GAP = 0.06  # of a cell
 _WHITE, _EMPTY = np.ones(4), "#9aa3b2"

@@ -1,12 +1,9 @@
 """Parity plot: what was predicted against what is known, one panel per target; of a class its
 receiver operating characteristic.
-
-Drawn with matplotlib's Figure alone: no window system, no global state, nothing at import.
 """
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from screenkit.learn.metrics import roc_points
+from screenkit.report.drawing import GREY, POINT, image, name_axes, plain
 from screenkit.store.publish import replace_bytes
 
 _COLUMNS = 3
@@ -56,7 +54,7 @@ def draw_parity(panels: Sequence[Panel], form: str = "png", title: str = "") -> 
 
     columns = min(_COLUMNS, max(len(panels), 1))
     rows = math.ceil(max(len(panels), 1) / columns)
-    with rc_context({"svg.hashsalt": "screenkit", "font.size": 9, "axes.titlesize": 10}):
+    with rc_context({"font.size": 9, "axes.titlesize": 10}):
         figure = Figure(
             figsize=(_SIDE * columns, _SIDE * rows + (0.4 if title else 0)), layout="constrained"
         )
@@ -66,11 +64,8 @@ def draw_parity(panels: Sequence[Panel], form: str = "png", title: str = "") -> 
         for axis in axes[len(panels) :]:
             axis.remove()
         if title:
-            figure.suptitle(title.replace("$", r"\$"))
-        file = io.BytesIO()
-        metadata = {"Date": None} if form == "svg" else {"Software": None}
-        figure.savefig(file, format=form, dpi=160, metadata=metadata)
-    return file.getvalue()
+            figure.suptitle(plain(title))
+        return image(figure, form)
 
 
 def _draw(panel: Panel, axis: Any) -> None:
@@ -85,7 +80,7 @@ def _draw(panel: Panel, axis: Any) -> None:
     high = float(max(truth.max(), predicted.max()))
     pad = (high - low) * 0.04 or 0.5
     limits = (low - pad, high + pad)
-    axis.plot(limits, limits, color="#8a93a3", linewidth=0.8, zorder=1)
+    axis.plot(limits, limits, color=GREY, linewidth=0.8, zorder=1)
     if truth.size > _MANY:
         shade = _crowding(truth, predicted, limits)
         order = np.argsort(shade, kind="stable")
@@ -94,12 +89,10 @@ def _draw(panel: Panel, axis: Any) -> None:
             rasterized=True, zorder=2,
         )  # fmt: skip
     else:
-        axis.scatter(truth, predicted, s=10, color="#2f6f9f", alpha=0.6, linewidths=0, zorder=2)
+        axis.scatter(truth, predicted, s=10, color=POINT, alpha=0.6, linewidths=0, zorder=2)
     axis.set_xlim(limits)
     axis.set_ylim(limits)
-    axis.text(
-        0.03, 0.97, panel.note.replace("$", r"\$"), ha="left", va="top", transform=axis.transAxes
-    )
+    axis.text(0.03, 0.97, plain(panel.note), ha="left", va="top", transform=axis.transAxes)
 
 
 def _draw_class(panel: Panel, axis: Any) -> None:
@@ -107,23 +100,17 @@ def _draw_class(panel: Panel, axis: Any) -> None:
     truth, probability = panel.truth[known], panel.predicted[known]
     wanted = f"{panel.title} {panel.class_if} {panel.unit}".rstrip()
     _frame(axis, wanted, "share of the others taken", "share of the members taken")
-    axis.plot((0, 1), (0, 1), color="#8a93a3", linewidth=0.8, zorder=1)
+    axis.plot((0, 1), (0, 1), color=GREY, linewidth=0.8, zorder=1)
     if not truth.size or np.ptp(truth) == 0:
         axis.text(0.5, 0.5, "one kind alone", ha="center", va="center", transform=axis.transAxes)
         return
-    axis.plot(*roc_points(truth, probability), color="#2f6f9f", linewidth=1.6, zorder=2)
-    note = panel.note.replace("$", r"\$")
-    axis.text(0.97, 0.03, note, ha="right", va="bottom", transform=axis.transAxes)
+    axis.plot(*roc_points(truth, probability), color=POINT, linewidth=1.6, zorder=2)
+    axis.text(0.97, 0.03, plain(panel.note), ha="right", va="bottom", transform=axis.transAxes)
 
 
 def _frame(axis: Any, title: str, x: str, y: str) -> None:
-    # A dollar sign would begin a formula.
-    axis.set_title(title.replace("$", r"\$"))
-    axis.set_xlabel(x.replace("$", r"\$"))
-    axis.set_ylabel(y.replace("$", r"\$"))
+    name_axes(axis, title, x, y)
     axis.set_aspect("equal", adjustable="box")
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
 
 
 def _crowding(truth: np.ndarray, predicted: np.ndarray, limits: tuple[float, float]) -> np.ndarray:

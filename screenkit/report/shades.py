@@ -8,7 +8,6 @@ Not covered: colours of the page itself (`style.py`).
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-INK, SOFT, LINE = "#1d2433", "#5d6779", "#c9cfd9"
-"""Text, lesser text and lines, as on the page."""
+from screenkit.report.drawing import INK, SOFT, plain
+
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _EVEN = 0.215  # luminance on which white and ink have the same contrast
 _OUTLIERS = 0.01  # share at either end that may lie beyond the colours
@@ -118,19 +117,3 @@ def ink_on(fill: np.ndarray) -> str:
     """
     linear = np.where(fill[:3] <= 0.04045, fill[:3] / 12.92, ((fill[:3] + 0.055) / 1.055) ** 2.4)
     return "white" if float(linear @ (0.2126, 0.7152, 0.0722)) < _EVEN else INK
-
-
-def plain(text: str) -> str:
-    """Return a text as matplotlib prints it letter by letter: a dollar would begin a formula."""
-    return text.replace("$", r"\$")
-
-
-def image(figure: Any, form: str) -> bytes:
-    """Return a figure as `png` or `svg`. Equal figures give equal bytes."""
-    from matplotlib import rc_context
-
-    file = io.BytesIO()
-    metadata = {"Date": None} if form == "svg" else {"Software": None}
-    with rc_context({"svg.hashsalt": "screenkit"}):
-        figure.savefig(file, format=form, dpi=160, metadata=metadata)
-    return file.getvalue()

@@ -19,7 +19,8 @@ from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import COVALENT_RADII, SYMBOLS
 from screenkit.crystal.environments import MOST_BONDS, bonded
 from screenkit.crystal.neighbors import find_neighbors
-from screenkit.report.shades import INK, SOFT, Shades, handy, image, ink_on, plain
+from screenkit.report.drawing import INK, SOFT, image, plain
+from screenkit.report.shades import Shades, handy, ink_on
 
 _VECTOR_ATOMS = 1500  # above, the drawing within an SVG is a bitmap, or it would weigh megabytes
 _SMALL = 60  # atoms; a cell up to that size shows its faces and the symbols
@@ -124,7 +125,7 @@ def _scene(crystal: Crystal, view: np.ndarray) -> _Scene:
         cells[:, 0] = np.arange(len(crystal))
     drawn = {tuple(cell) for cell in cells.tolist()}
     neighbors = find_neighbors(crystal, MOST_BONDS, "index")
-    bonds = bonded(crystal, neighbors)
+    bonds = bonded(crystal.numbers, neighbors.indices, neighbors.distances)
     starts, halves = [], []
     for place, (i, *offset) in enumerate(cells.tolist()):
         for slot in np.flatnonzero(bonds[i]):

@@ -1,9 +1,9 @@
-"""The columns of a shard file and of `predictions.h5`: name on disk, type, unit, meaning.
+"""The columns of the files of a run: name on disk, type, unit, meaning.
 
-Both kinds of file hold one dataset per column, of equal length, in library order, and a group
-`predictions` with one float32 dataset per target. Texts are UTF-8 of a fixed number of bytes.
-Both begin with the seal of `store/seal.py`, which HDF5 takes for a user block: `h5py.File(path)`
-opens them.
+A shard file and `predictions.h5` hold one dataset per column, of equal length, in library order,
+and a group `predictions` with one float32 dataset per target; `atoms.h5` has two groups of columns.
+Texts are UTF-8 of a fixed number of bytes. All begin with the seal of `store/seal.py`, which HDF5
+takes for a user block: `h5py.File(path)` opens them.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ class Column:
     name: str
     """On disk."""
     field: str
-    """Of `Row`."""
+    """Of `Row`; in `atoms.h5` the array of a shard, empty where it is counted there."""
     dtype: str
     """numpy type; `text` for UTF-8."""
     unit: str
     doc: str
+    shape: tuple[int, ...] = ()
+    """Of one entry."""
 
 
 COLUMNS = (
@@ -55,3 +57,37 @@ COLUMNS = (
 
 RESERVED = frozenset({c.name for c in COLUMNS} | {c.field for c in COLUMNS})
 """What a target cannot be called, because a column already is."""
+
+STRUCTURES, ATOMS = "structures", "atoms"
+"""Groups of `atoms.h5`."""
+
+ATOMS_COLUMNS = {
+    STRUCTURES: (
+        Column("name", "", "text", "", "path below the source, without .cif"),
+        Column("n_atoms", "", "int32", "", "atoms in the cell"),
+        Column("first_atom", "", "int64", "", "row of its first atom in the group atoms"),
+        Column(
+            "lattice",
+            "lattice",
+            "float64",
+            "Å",
+            "rows are the cell vectors a, b, c, Cartesian",
+            (3, 3),
+        ),
+    ),
+    ATOMS: (
+        Column("number", "number", "int16", "", "atomic number"),
+        Column(
+            "fractional", "fractional", "float64", "", "fractional coordinates along a, b, c", (3,)
+        ),
+        Column(
+            "environment",
+            "environment",
+            "text",
+            "",
+            "element and what is bonded to it, such as Zn-O4",
+        ),
+        Column("site", "site", "text", "", "A, B or X in a perovskite ABX3; empty in all else"),
+    ),
+}
+"""Columns of each group of `atoms.h5`, beside `structures/predictions` and `atoms/weights`."""

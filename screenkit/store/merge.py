@@ -20,8 +20,8 @@ import numpy as np
 from screenkit.errors import StorageError
 from screenkit.plan import Plan, Shard
 from screenkit.store.layout import COLUMNS, PREDICTIONS, SCHEMA_VERSION
-from screenkit.store.shard_file import ShardFile, read_shard, shard_path, text_dtype
-from screenkit.store.tape import replace_sealed
+from screenkit.store.seal import replace_sealed
+from screenkit.store.shard_file import ShardFile, read_shards, shard_path, text_dtype
 
 KIND = "predictions"
 MERGED = "predictions.h5"
@@ -76,18 +76,12 @@ def _shards(
 ) -> Iterator[ShardFile]:
     """Yield every shard in order, checked."""
     wanted = tuple(target["name"] for target in targets)
-    stamp = plan.stamp
-    for shard in plan.shards:
-        path = shard_path(folder, shard)
-        try:
-            found = read_shard(path, shard, stamp)
-        except FileNotFoundError:
-            raise StorageError(f"{path} is missing", hint="run the same command again") from None
+    for found in read_shards(folder, plan):
         rows = [name.decode() for name in found.columns["name"].tolist()]
-        if rows != list(names[shard.start : shard.stop]):
-            raise StorageError(f"{path} holds other structures than the library")
+        if rows != list(names[found.shard.start : found.shard.stop]):
+            raise StorageError(f"{found.path} holds other structures than the library")
         if found.targets != wanted:
-            raise StorageError(f"{path} holds {found.targets}, wanted {wanted}")
+            raise StorageError(f"{found.path} holds {found.targets}, wanted {wanted}")
         yield found
 
 

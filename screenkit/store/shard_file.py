@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -22,15 +22,14 @@ import h5py
 import numpy as np
 
 from screenkit.errors import Outcome, StorageError
-from screenkit.plan import Shard
+from screenkit.plan import Plan, Shard
 from screenkit.store.layout import COLUMNS, MESSAGE_LIMIT, PREDICTIONS, RESERVED, SCHEMA_VERSION
 from screenkit.store.publish import publish, storage_error
 from screenkit.store.row import Row
-from screenkit.store.seal import SEAL_SIZE, open_sealed, seal
+from screenkit.store.seal import LIBVER, SEAL_SIZE, open_sealed, seal
 
 KIND = "shard"
 ARRAYS = "arrays"
-_LIBVER = ("v108", "v110")  # readable by every HDF5 since 2008
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,6 +132,20 @@ def read_shard(path: Path, shard: Shard, stamp: str) -> ShardFile:
         raise StorageError(f"{path} does not hold what a shard holds: {error}") from None
 
 
+def read_shards(folder: Path, plan: Plan) -> Iterator[ShardFile]:
+    """Yield every shard of a finished stage, in order, checked.
+
+    Raises:
+        StorageError: one is missing or damaged, or belongs to another plan.
+    """
+    for shard in plan.shards:
+        path = shard_path(folder, shard)
+        try:
+            yield read_shard(path, shard, plan.stamp)
+        except FileNotFoundError:
+            raise StorageError(f"{path} is missing", hint="run the same command again") from None
+
+
 def text_dtype(width: int) -> Any:
     """Return the HDF5 type of a text column whose longest text has `width` bytes."""
     return h5py.string_dtype("utf-8", max(width, 1))
@@ -146,7 +159,7 @@ def _encode(
     arrays: Mapping[str, np.ndarray],
 ) -> bytes:
     buffer = io.BytesIO()
-    with h5py.File(buffer, "w", libver=_LIBVER, userblock_size=SEAL_SIZE) as file:
+    with h5py.File(buffer, "w", libver=LIBVER, userblock_size=SEAL_SIZE) as file:
         file.attrs["schema_version"] = SCHEMA_VERSION
         file.attrs["plan"] = stamp
         file.attrs["targets"] = json.dumps(list(targets))

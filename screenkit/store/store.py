@@ -19,7 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from screenkit.errors import StorageError
+from screenkit.errors import Outcome, StorageError
 from screenkit.store.layout import COLUMNS, PREDICTIONS
 from screenkit.store.merge import KIND, MERGED
 from screenkit.store.seal import check_sealed
@@ -100,8 +100,10 @@ class Store:
 
     @cached_property
     def outcomes(self) -> Counter[str]:
-        """Number of rows by outcome."""
-        return self._count("outcome")
+        """Number of rows by outcome; every outcome is there."""
+        counts = Counter({outcome.value: 0 for outcome in Outcome})
+        counts.update(self._count("outcome"))
+        return counts
 
     @cached_property
     def codes(self) -> Counter[str]:

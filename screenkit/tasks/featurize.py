@@ -16,7 +16,9 @@ import numpy as np
 
 from screenkit.crystal.checks import CheckSettings, check
 from screenkit.crystal.cif import read_cif
+from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.document import Document
+from screenkit.crystal.elements import SYMBOLS
 from screenkit.crystal.neighbors import find_neighbors
 from screenkit.errors import CrystalError, Outcome
 from screenkit.executors.executor import ShardReport
@@ -55,21 +57,26 @@ def featurize(
     checks: CheckSettings,
     graph: GraphSettings,
     lost: Mapping[str, str],
+    known: frozenset[int] | None,
 ) -> Iterator[tuple[Row, Graph | None]]:
     """Yield each document's row, and its graph where the outcome is `ok`.
 
     Args:
         lost: names that killed their worker, and how; they are not tried again.
+        known: `Model.elements`; a structure with another element fails.
     """
     for document in documents:
         if document.name in lost:
             yield Row(document.name).stopped("worker_lost", lost[document.name]), None
         else:
-            yield _featurize_one(document, checks, graph)
+            yield _featurize_one(document, checks, graph, known)
 
 
 def _featurize_one(
-    document: Document, checks: CheckSettings, settings: GraphSettings
+    document: Document,
+    checks: CheckSettings,
+    settings: GraphSettings,
+    known: frozenset[int] | None,
 ) -> tuple[Row, Graph | None]:
     row = Row(document.name)
     try:
@@ -81,6 +88,7 @@ def _featurize_one(
             volume=crystal.volume,
             density=crystal.density,
         )
+        _refuse_strangers(crystal, known)
         neighbors = find_neighbors(crystal, settings.k, settings.ties)
         row = dataclasses.replace(row, minimum_distance=float(neighbors.distances.min()))
         check(crystal, neighbors, checks)
@@ -97,14 +105,24 @@ def _featurize_one(
     return dataclasses.replace(row, frame_ambiguous_fraction=graph.frame_ambiguous_fraction), graph
 
 
+def _refuse_strangers(crystal: Crystal, known: frozenset[int] | None) -> None:
+    strange = set() if known is None else set(np.unique(crystal.numbers).tolist()) - known
+    if strange:
+        names = ", ".join(SYMBOLS[number] for number in sorted(strange))
+        raise CrystalError(
+            "element_unknown_to_model", f"the model has no atom features for {names}"
+        )
+
+
 def warm_up(settings: GraphSettings) -> None:
     """Compile the kernels where this machine has not done so, before workers do it side by side.
 
     Seconds the first time after an installation; then they are read from numba's cache.
     """
     document = Document("warm-up", "warm-up", data=_WARM_UP)
-    for row, _ in featurize([document], CheckSettings(), settings, {}):
-        assert row.outcome is Outcome.OK, row.message
+    for row, _ in featurize([document], CheckSettings(), settings, {}, None):
+        if row.outcome is not Outcome.OK:
+            raise RuntimeError(f"the crystal to warm up with: {row.message}")
 
 
 def report(shard: Shard, rows: Sequence[Row], seconds: float) -> ShardReport:
@@ -132,12 +150,14 @@ class FeaturizeTask:
     """Hash of the plan that the shard belongs to."""
     checks: CheckSettings
     graph: GraphSettings
+    known: frozenset[int] | None = None
+    """Atomic numbers that the model knows; None: all."""
 
     def __call__(
         self, shard: Shard, documents: Sequence[Document], lost: Mapping[str, str] = {}
     ) -> ShardReport:
         started = time.monotonic()
-        results = list(featurize(documents, self.checks, self.graph, lost))
+        results = list(featurize(documents, self.checks, self.graph, lost, self.known))
         rows = [row for row, _ in results]
         graphs = [graph for _, graph in results if graph is not None]
         arrays = stack(graphs) if graphs else {}
@@ -146,5 +166,5 @@ class FeaturizeTask:
 
     def attempt(self, documents: Sequence[Document]) -> None:
         """Do the same work and keep nothing; for finding out which document kills a worker."""
-        for _ in featurize(documents, self.checks, self.graph, {}):
+        for _ in featurize(documents, self.checks, self.graph, {}, self.known):
             pass

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +22,6 @@ from pydantic import Field
 
 from screenkit.crystal.checks import CheckSettings
 from screenkit.crystal.document import Document
-from screenkit.crystal.elements import SYMBOLS
 from screenkit.errors import MismatchError, UsageError
 from screenkit.executors.executor import ShardReport
 from screenkit.graph.batch import GraphBatch, collate, pack
@@ -30,7 +29,7 @@ from screenkit.graph.graph import Graph
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.contract import Model
 from screenkit.plan import Shard
-from screenkit.settings import Settings
+from screenkit.settings import Settings, worded
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
 from screenkit.tasks.featurize import featurize, report
@@ -46,7 +45,7 @@ class PredictSettings(Settings):
     batch_atoms: int | None = Field(default=None, ge=1)
     """Atoms per batch at most; a larger structure comes alone. Halved where memory runs out. When
     not said, 4096 on a CPU, whose cache holds that much, and 65536 on CUDA."""
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: Annotated[str, worded(r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N")] = "auto"
     """`auto` is CUDA where there is a device, else the CPU."""
 
 
@@ -143,14 +142,13 @@ class PredictTask:
             run: gives a result per graph, None where memory does not allow it.
         """
         checkpoint, network = self.network()
-        known = network.elements
         waiting: list[int] = []  # places in `rows` whose graphs are on their way to the network
 
         def graphs() -> Iterator[Graph]:
-            for row, graph in featurize(documents, self.checks, checkpoint.graph, lost):
-                strange = set() if graph is None or known is None else _elements(graph) - known
-                rows.append(_refused(row, strange) if strange else row)
-                if graph is not None and not strange:
+            found = featurize(documents, self.checks, checkpoint.graph, lost, network.elements)
+            for row, graph in found:
+                rows.append(row)
+                if graph is not None:
                     waiting.append(len(rows) - 1)
                     yield graph
 
@@ -197,22 +195,14 @@ def as_memory_allows(
     )
 
 
-def _elements(graph: Graph) -> set[int]:
-    return set(np.unique(graph.species).tolist())
-
-
-def _refused(row: Row, strange: set[int]) -> Row:
-    names = ", ".join(SYMBOLS[number] for number in sorted(strange))
-    return row.stopped("element_unknown_to_model", f"the model has no atom features for {names}")
-
-
 def finish(row: Row, graph: Graph, output: np.ndarray | None, checkpoint: Checkpoint) -> Row:
     """Return the row of a structure with its prediction, or why it has none.
 
     Args:
         output: (T,) of the network; None where memory did not allow it.
     """
-    assert row.name == graph.name
+    if row.name != graph.name:
+        raise RuntimeError(f"the prediction of {graph.name} came to the row of {row.name}")
     if output is None:
         return row.stopped(
             "out_of_memory", f"{len(graph)} atoms do not fit into the device's memory, even alone"

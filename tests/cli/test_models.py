@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 
 from screenkit.cli.app import run
+from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.shelf import find_checkpoint, own_folder
+from screenkit.report.words import figure
 from tests.models.official import official_file, official_state, write_atom_features
 from tests.models.test_published import Bomb
 from tests.models.tiny import write_tiny
@@ -29,6 +32,12 @@ def imported(folder: Path, name: str, *more: str, **changes: object) -> int:
     return run(["models", "import", str(path), "--atom-features", str(features), *more])
 
 
+def shipped_error() -> str:
+    """Return the mean absolute error of the package's model for its first target, as shown."""
+    checkpoint = Checkpoint.load(find_checkpoint("knagcn"))
+    return figure(checkpoint.record["test"][checkpoint.targets[0].name]["model"]["mae"])
+
+
 def test_the_list_has_the_packages_models_the_users_own_and_the_networks(
     shelf: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -37,7 +46,7 @@ def test_the_list_has_the_packages_models_the_users_own_and_the_networks(
     (shelf / "torn.safetensors").write_bytes(b"x")
     assert run(["models"]) == 0
     shown = capsys.readouterr().out
-    for word in ("knagcn", "tiny-0", "heat", "0.5976", "cgcnn", str(shelf)):
+    for word in ("knagcn", "tiny-0", "heat", shipped_error(), "cgcnn", str(shelf)):
         assert word in shown
     assert "torn: " in shown and "damaged" in shown
 
@@ -126,6 +135,33 @@ def test_a_file_that_harms_is_one_error_line_and_runs_nothing(
     said = capsys.readouterr()
     assert [line.split(":")[0] for line in said.err.splitlines()] == ["error", "hint"]
     assert not canary.exists() and not shelf.exists()
+
+
+def test_an_import_may_be_repeated_but_takes_the_place_of_no_other_file(
+    shelf: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "mine.safetensors"
+    for _ in range(2):
+        assert imported(tmp_path, "band-gap.pth.tar", "-o", str(file)) == 0
+    file.write_bytes(b"precious")
+    assert imported(tmp_path, "band-gap.pth.tar", "-o", str(file)) == 73
+    assert "there already" in capsys.readouterr().err
+    assert file.read_bytes() == b"precious"
+
+
+def test_the_list_fits_on_eighty_columns(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert imported(tmp_path, "semi-metal-classification.pth.tar") == 0
+    capsys.readouterr()
+    monkeypatch.setattr(
+        "screenkit.cli.show_models.open_console", lambda: Console(width=80, force_terminal=False)
+    )
+    assert run(["models"]) == 0
+    shown = capsys.readouterr().out
+    table = shown.split("Errors on")[0]
+    assert max(map(len, table.splitlines())) <= 80
+    assert shipped_error() in table and "…" not in table and "co2_uptake_0.15bar_" in table
 
 
 def test_an_import_wants_the_suffix_that_the_shelf_knows(

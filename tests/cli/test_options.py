@@ -9,12 +9,12 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from typer.models import OptionInfo
 
-from screenkit.cli import options, options_training
+from screenkit.cli import options, options_train
 from screenkit.cli.evaluate import evaluate
 from screenkit.cli.explain import explain
 from screenkit.cli.rank import rank
 from screenkit.cli.train import train
-from screenkit.executors.executor import RunSettings
+from screenkit.executors.hire import RunSettings
 from screenkit.learn.fit import FitSettings
 from screenkit.learn.labels import LabelSettings
 from screenkit.ranking.ranking import RankSettings
@@ -33,7 +33,7 @@ FOR_TWO_FIELDS = {"splits"}
 """`--splits 80/10/10` is `fit.valid_fraction` and `fit.test_fraction`."""
 OPTIONS = {
     name: get_args(value)[1]
-    for name, value in (vars(options) | vars(options_training)).items()
+    for name, value in (vars(options) | vars(options_train)).items()
     if get_args(value) and name != "Annotated"
 }
 

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from screenkit.cli import show
+from screenkit.cli.show_scores import scores
 from screenkit.ranking.ranking import RankSettings, rank
 from tests.stores import HEAT, UPTAKE, make_store, ok
 
@@ -81,6 +82,6 @@ def test_flags_are_shown_where_there_are_any(tmp_path: Path):
 
 def test_a_figure_that_is_not_known_is_a_dash():
     entry = {"unit": "mol/kg", "model": {"n": 3, "mae": 0.5, "r2": None, "spearman": 0.9}}
-    shown = printed(*show.scores({"uptake": entry}, "title"))
+    shown = printed(*scores({"uptake": entry}, "title"))
     assert "0.5000" in shown
     assert "–" in shown

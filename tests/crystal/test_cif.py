@@ -108,10 +108,35 @@ def test_another_setting_of_the_named_group_is_no_conflict():
     assert crystal.warnings == ()
 
 
-def test_copies_a_hair_off_a_special_position_are_one_atom_on_it():
+def test_copies_a_hair_off_a_special_position_are_one_atom_where_the_file_puts_it():
     inversion = operators("x,y,z", "-x,-y,-z")
     crystal = read_cif(text("C1 C 0.501 0.5 0.5", inversion, (10, 10, 10, 90, 90, 90)), "x")
-    np.testing.assert_allclose(crystal.fractional, [[0.5, 0.5, 0.5]], atol=1e-12)
+    assert crystal.fractional.tolist() == [[0.501, 0.5, 0.5]]
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("0.3333", 1 / 3),
+        ("0.66667", 2 / 3),
+        ("-0.3333", 1 - 1 / 3),
+        ("1.333333", 1 / 3),
+        ("0.333", 0.333),
+        ("0.6666", 0.6666),
+        ("0.33335", 0.33335),
+        ("0.333301", 0.333301),
+    ],
+)
+def test_a_third_to_four_decimals_or_more_is_a_third_and_nothing_else_is(written, read):
+    crystal = read_cif(text(f"C1 C {written} 0.5 0.5", "", (10, 10, 10, 90, 90, 90)), "x")
+    assert crystal.fractional[0, 0] == pytest.approx(read, abs=1e-15)
+
+
+def test_an_atom_on_a_threefold_axis_is_on_it_though_no_decimal_says_so():
+    threefold = operators("x,y,z", "-y,x-y,z", "-x+y,-x,z")
+    cell = (10, 10, 10, 90, 90, 120)
+    crystal = read_cif(text("C1 C 0.3333 0.6667 0.2", threefold, cell), "x")
+    np.testing.assert_allclose(crystal.fractional, [[1 / 3, 2 / 3, 0.2]], atol=1e-15)
 
 
 def test_copies_near_but_not_on_a_special_position_stay_two_atoms():

@@ -81,5 +81,4 @@ def test_space_groups_unfold_as_in_pymatgen(data, tmp_path, file):
     ours = read_cif(content, file).to_pymatgen()
     assert ours.composition.element_composition == theirs.composition.element_composition
     mine, yours = (np.sort(s.distance_matrix, axis=None) for s in (ours, theirs))
-    # Atoms that the file's rounding put beside a special position stand on it in ours.
-    np.testing.assert_allclose(mine, yours, atol=5e-3)
+    np.testing.assert_allclose(mine, yours, atol=1e-6)

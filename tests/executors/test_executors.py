@@ -16,7 +16,8 @@ import pytest
 from screenkit.crystal.document import Document
 from screenkit.errors import CheckpointError, WorkersLostError
 from screenkit.executors import dask as dask_room
-from screenkit.executors.executor import Executor, RunSettings, ShardReport, hire
+from screenkit.executors.executor import Executor, ShardReport
+from screenkit.executors.hire import RunSettings, hire
 from screenkit.plan import Shard
 from screenkit.store.shard_file import read_shard, shard_path
 from tests.executors.stand_ins import StandIn
@@ -201,7 +202,7 @@ def test_a_structure_that_needs_too_much_memory_is_named(tmp_path):
 DRIVER = """
 import signal, sys
 from pathlib import Path
-from screenkit.executors.executor import RunSettings, hire
+from screenkit.executors.hire import RunSettings, hire
 from tests.executors.stand_ins import StandIn
 from tests.executors.test_executors import make_work
 if __name__ == "__main__":

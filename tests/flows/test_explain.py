@@ -199,8 +199,11 @@ def test_the_best_of_a_library_without_predictions_are_refused(
 
 def test_two_explanations_do_not_share_a_folder(run: Path, tmp_path: Path):
     explain([run], recipe_of([run]).override("explain", top=1, draw=0), tmp_path / "out")
-    with pytest.raises(MismatchError, match="structures: was 1, now 2"):
+    before = (tmp_path / "out" / "recipe.yaml").read_text()
+    with pytest.raises(MismatchError, match="explains other structures") as caught:
         explain([run], recipe_of([run]).override("explain", top=2, draw=0), tmp_path / "out")
+    assert "out-2" in caught.value.hint
+    assert (tmp_path / "out" / "recipe.yaml").read_text() == before
     with RunLock(tmp_path / "out"), pytest.raises(OutputError):
         explain([run], recipe_of([run]).override("explain", top=1), tmp_path / "out")
 

@@ -211,7 +211,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from screenkit.crystal.library import Library
-from screenkit.executors.executor import RunSettings, hire
+from screenkit.executors.hire import RunSettings, hire
 from screenkit.flows.stage import run_stage
 from screenkit.store.lock import RunLock
 from screenkit.store.merge import SHARDS

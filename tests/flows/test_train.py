@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,10 @@ import pytest
 from screenkit.crystal.library import Library
 from screenkit.errors import LabelError, RecipeError, SourceError, UsageError
 from screenkit.flows.folds import summary
+from screenkit.flows.lesson import CHECKPOINT, STATE
 from screenkit.flows.parts import RESULT
 from screenkit.flows.screen import screen
 from screenkit.flows.train import train
-from screenkit.flows.training import CHECKPOINT, STATE
 from screenkit.recipe import Recipe
 from screenkit.track import Track
 from tests.crystals import rock_salt, write_cif
@@ -307,3 +308,17 @@ def test_several_trainings_killed_twice_end_in_the_same_bytes(
     for name in files:
         whole, killed = ((tmp_path / run / name).read_bytes() for run in ("whole", "killed"))
         assert whole == killed, name
+
+
+def test_a_structure_of_an_unknown_element_fails_and_the_others_train(salts, tmp_path):
+    given = rock_salt()
+    numbers = np.where(given.numbers == 11, 118, given.numbers)
+    write_cif(replace(given, name="og", numbers=numbers), tmp_path / "og.cif")
+    labels = tmp_path / "labels.csv"
+    labels.write_text((salts / "labels.csv").read_text() + "og,5.64,g99\n")
+    recipe = Recipe.parse(RECIPE.replace("edge_width: 4, layers: 1, ", "layers: 1, ")).model_copy(
+        update={"model": "cgcnn"}
+    )
+    training = train(labels, [salts / "cifs", tmp_path / "og.cif"], recipe, tmp_path / "run")
+    assert sum(training.metrics["structures"].values()) == SALTS
+    assert "element_unknown_to_model" in (tmp_path / "run" / "failures.csv").read_text()

@@ -80,6 +80,18 @@ def test_a_batch_without_any_label_changes_nothing():
     assert all(tensor.isfinite().all() for tensor in last.best.values())
 
 
+def test_a_last_batch_of_one_crystal_of_one_atom_is_learned_with_the_one_before():
+    graphs = []
+    for seed in range(5):
+        given = random_crystal(seed, atoms=1)
+        graph_settings = KNagcn.graph_settings(SETTINGS)
+        graphs.append(build_graph(given, find_neighbors(given, 4), graph_settings))
+    labels = np.arange(10, dtype=np.float32).reshape(5, 2) / 5 - 1
+    both = Examples(graphs, labels)
+    *_, last = fit("knagcn", SETTINGS, both, both, FIT.model_copy(update={"epochs": 2}))
+    assert np.isfinite([entry["train_loss"] for entry in last.history]).all()
+
+
 def test_bfloat16_products_learn_too():
     settings = FIT.model_copy(update={"precision": "bfloat16"})
     *_, last = fit("knagcn", SETTINGS, examples(range(24)), examples(range(24, 32)), settings)

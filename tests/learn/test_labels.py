@@ -42,6 +42,8 @@ def test_taking_rows_keeps_the_order_asked_for(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("", "is empty"),
+        ("name,kh,uptake_mol_kg\n", "no rows"),
         ("name,kh\nA,1\n", "no column 'uptake_mol_kg'"),
         ("id,kh,uptake_mol_kg\nA,1,1\n", "no column 'name'"),
         ("name,kh,uptake_mol_kg\nA,1,1\nA,2,2\n", "line 3: 'A' stands in line 2 too"),

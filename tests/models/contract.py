@@ -83,6 +83,17 @@ class ModelContract:
         alone = np.concatenate([self.predict(network, c) for c in crystals])
         np.testing.assert_allclose(together, alone, atol=TOLERANCE)
 
+    def test_a_step_in_bfloat16_has_finite_gradients(self, network):
+        if network.learned_by != "gradient":
+            pytest.skip("nothing is learned by gradient")
+        network.train()
+        batch = collate([self.graph(network, random_crystal(seed)) for seed in range(4)])
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs = network(batch)
+        outputs.float().square().sum().backward()
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        assert gradients and all(torch.isfinite(g).all() for g in gradients)
+
     def test_the_weights_of_the_atoms_say_what_they_are(self, network):
         crystals = [random_crystal(seed, atoms=6 + seed) for seed in range(3)]
         batch = collate([self.graph(network, c) for c in crystals])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from screenkit.models.atoms import published_table
+from screenkit.models.atom_tables import published_table
 
 
 def write_atom_features(folder: Path) -> Path:

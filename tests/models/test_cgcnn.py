@@ -15,7 +15,7 @@ from screenkit.errors import DataError
 from screenkit.graph.batch import collate
 from screenkit.graph.build import build_graph
 from screenkit.graph.graph import GraphSettings
-from screenkit.models.atoms import AtomTable, bin_of, published_table, supplement_table
+from screenkit.models.atom_tables import AtomTable, bin_of, published_table, supplement_table
 from screenkit.models.cgcnn import (
     Cgcnn,
     CgcnnSettings,

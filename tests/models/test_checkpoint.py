@@ -53,7 +53,7 @@ def test_predictions_come_back_in_the_targets_units():
 def test_graph_settings_other_than_the_models_are_refused_at_birth_and_from_a_file(path):
     with pytest.raises(CheckpointError, match="needs graphs of"):
         checkpoint(graph=GraphSettings(k=12, frames=True))
-    rewrite(path, graph=GraphSettings(k=4, frames=False).model_dump())
+    rewrite(path, graph=GraphSettings(k=4, frames=True).model_dump())
     with pytest.raises(CheckpointError, match="needs graphs of"):
         Checkpoint.load(path)
 

@@ -31,6 +31,7 @@ class TestKNagcn(ModelContract):
         "width": 16,
         "edge_width": 8,
         "head_width": 16,
+        "geometry": "frame",
     }
 
 
@@ -38,13 +39,13 @@ class TestKNagcn(ModelContract):
     ("k", "wanted"), [(4, 318_465), (8, 568_833), (12, 819_201), (16, 1_069_569), (32, 2_071_041)]
 )
 def test_the_number_of_parameters_is_that_of_the_resolved_equations(k, wanted):
-    network = KNagcn(KNagcnSettings(k=k), targets=1)
+    network = KNagcn(KNagcnSettings(k=k, geometry="frame"), targets=1)
     count = sum(p.numel() for p in network.parameters()) - network.embedding.weight.numel()
     assert count == wanted
 
 
 def test_a_convolution_of_the_paper_has_slightly_over_100_thousand_parameters():
-    layer = KNagcnConvolution(KNagcnSettings(k=4))
+    layer = KNagcnConvolution(KNagcnSettings(k=4, geometry="frame"))
     linear = layer.own.numel() + layer.edges.numel() + layer.neighbors.numel() + layer.bias.numel()
     assert linear == 100_352
 
@@ -52,7 +53,7 @@ def test_a_convolution_of_the_paper_has_slightly_over_100_thousand_parameters():
 def test_the_three_parts_sum_to_one_linear_map_of_the_concatenated_inputs():
     """Zhang et al. 2021, section 3.3: [f_i, X_i, e_i1, f_1, X_1, ...] in one matrix."""
     torch.manual_seed(1)
-    settings = KNagcnSettings(k=3, width=5, edge_width=4)
+    settings = KNagcnSettings(k=3, width=5, edge_width=4, geometry="frame")
     layer = KNagcnConvolution(settings).eval().double()
     atoms, edges = torch.randn(7, 5).double(), torch.randn(7, 3, 4 + 3).double()
     neighbors = torch.randint(0, 7, (7, 3))

@@ -173,7 +173,7 @@ def graphs_and_network(documents):
     from screenkit.tasks.featurize import featurize
 
     checkpoint = tiny_checkpoint()
-    pairs = featurize(documents[:8], CheckSettings(), checkpoint.graph, {})
+    pairs = featurize(documents[:8], CheckSettings(), checkpoint.graph, {}, None)
     return [graph for _, graph in pairs if graph is not None], checkpoint.build()
 
 

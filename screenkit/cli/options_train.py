@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-TRAINING = "Training"
+TRAINING, SEVERAL = ("Training", "Several trainings")
 
 Targets = Annotated[
     list[str] | None,
@@ -51,7 +51,7 @@ Folds = Annotated[
         "--folds",
         metavar="N",
         help="Cross-validate: N trainings; each group is kept apart by one of them.",
-        rich_help_panel=TRAINING,
+        rich_help_panel=SEVERAL,
     ),
 ]
 Repeats = Annotated[
@@ -60,7 +60,7 @@ Repeats = Annotated[
         "--repeats",
         metavar="N",
         help="N trainings, each with another random split.",
-        rich_help_panel=TRAINING,
+        rich_help_panel=SEVERAL,
     ),
 ]
 Ensemble = Annotated[
@@ -69,7 +69,7 @@ Ensemble = Annotated[
         "--ensemble",
         metavar="N",
         help="N trainings on one split with other first weights; their mean is scored too.",
-        rich_help_panel=TRAINING,
+        rich_help_panel=SEVERAL,
     ),
 ]
 Trials = Annotated[
@@ -78,7 +78,7 @@ Trials = Annotated[
         "--trials",
         metavar="N",
         help="Try N settings out of search.ranges of the recipe; the best by validation is kept.",
-        rich_help_panel=TRAINING,
+        rich_help_panel=SEVERAL,
     ),
 ]
 Epochs = Annotated[

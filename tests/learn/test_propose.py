@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from screenkit.learn.search import Range, SearchSettings, Trial, propose
+from screenkit.learn.propose import Range, SearchSettings, Trial, propose
 
 RANGES = {
     "fit.learning_rate": Range(low=1e-4, high=1e-2, log=True),

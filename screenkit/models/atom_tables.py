@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from screenkit.crystal.elements import COVALENT_RADII, SYMBOLS
+from screenkit.crystal.elements import COVALENT_RADII, ELECTRONEGATIVITIES, SYMBOLS
 from screenkit.errors import DataError
 
 _FILE = Path(__file__).parent / "tables" / "cgcnn_elements.csv"
@@ -89,7 +89,10 @@ def supplement_table() -> np.ndarray:
     for z, row in _rows().items():
         group, period = int(row["group"]), int(row["period"])
         period = period if group else period + 2
-        values: Mapping[str, str] = row | {"radius_pm": str(100.0 * COVALENT_RADII[z])}
+        values: Mapping[str, str] = row | {
+            "radius_pm": str(100.0 * COVALENT_RADII[z]),
+            "electronegativity": str(ELECTRONEGATIVITIES[z] or ""),
+        }
 
         def one(name: str, start: int, z: int = z, values: Mapping[str, str] = values) -> None:
             low, high, logarithmic = _RANGES[name]

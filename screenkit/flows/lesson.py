@@ -94,7 +94,7 @@ def split_once(material: Material, recipe: Recipe) -> Split:
 def too_little(error: ValueError) -> LabelError:
     """Return the error of a split that cannot be made."""
     return LabelError(
-        f"too little to train on: {error}", hint="give more structures or smaller fractions"
+        f"too little to train on: {error}", hint="give more structures, or fewer --folds"
     )
 
 
