@@ -233,11 +233,16 @@ def _close(cluster: LocalCluster) -> None:
 
     A nanny that is just replacing a dead worker may wait for ever. What was finished is on disk.
     """
-    pids = [nanny.pid for nanny in cluster.workers.values() if getattr(nanny, "pid", None)]
+    nannies = list(cluster.workers.values())
+    pids = _pids(nannies)
     try:
         cluster.close(timeout=_CLOSING)
     except (TimeoutError, CommClosedError):
         _log.warning("the workers were slow to leave")
-        for pid in pids:
+        for pid in pids | _pids(nannies):  # one may have been started meanwhile
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def _pids(nannies: Iterable[Any]) -> set[int]:
+    return {nanny.pid for nanny in nannies if getattr(nanny, "pid", None)}
