@@ -72,15 +72,10 @@ def outcomes(folder: Path, texts: list[str]) -> list[tuple[str, str]]:
     ]
 
 
-def workers_of_this_process() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if is_worker(child)]
-
-
-def is_worker(process: psutil.Process) -> bool:
-    try:
-        return any("spawn_main" in argument for argument in process.cmdline())
-    except psutil.NoSuchProcess:  # a zombie too: it has ended, and nobody has asked how
-        return False
+def workers_of(executor: Executor) -> list[int]:
+    """Return the process ids of an executor's living workers: its own, no other cluster's."""
+    assert isinstance(executor, dask_room.DaskExecutor)
+    return [nanny.pid for nanny in executor._cluster.workers.values() if nanny.pid]
 
 
 def test_each_shard_is_reported_once_with_its_counts(executor, tmp_path):
@@ -142,8 +137,8 @@ def test_a_worker_killed_from_outside_costs_no_row(doomed_executor, tmp_path):
     task = StandIn(tmp_path / "shards", "s", log=tmp_path / "log")
     for done, _ in enumerate(doomed_executor.run(task, make_work(texts))):
         if done in (3, 9, 15):
-            workers = workers_of_this_process()
-            os.kill(workers[done % len(workers)].pid, signal.SIGKILL)
+            workers = workers_of(doomed_executor)
+            os.kill(workers[done % len(workers)], signal.SIGKILL)
             killed += 1
     assert killed == 3
     assert outcomes(tmp_path, texts) == [("", "")] * len(texts)
@@ -155,16 +150,13 @@ def test_workers_killed_again_and_again_cost_no_row(doomed_executor, tmp_path):
     texts = ["sleep 0.02"] * 4 * 200
     task = StandIn(tmp_path / "shards", "s")
     for done, _ in enumerate(doomed_executor.run(task, make_work(texts))):
-        if done % 6 == 5 and (workers := workers_of_this_process()):
-            os.kill(workers[done % len(workers)].pid, signal.SIGKILL)
+        if done % 6 == 5 and (workers := workers_of(doomed_executor)):
+            os.kill(workers[done % len(workers)], signal.SIGKILL)
     assert outcomes(tmp_path, texts) == [("", "")] * len(texts)
 
 
 def test_nobody_listens_beyond_this_machine(dask_executor):
-    deadline = time.monotonic() + 60
-    while len(workers_of_this_process()) != 2 and time.monotonic() < deadline:
-        time.sleep(0.2)  # those of a cluster that was closed by force may still be on their way out
-    processes = [psutil.Process(), *workers_of_this_process()]
+    processes = [psutil.Process(), *map(psutil.Process, workers_of(dask_executor))]
     listening = [
         connection.laddr.ip
         for process in processes
