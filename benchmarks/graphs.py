@@ -2,7 +2,7 @@
 
     python -m benchmarks.graphs SOURCE [--structures 60] [--repeats 5]
 
-Ours: CIF bytes -> Crystal -> 12 nearest images -> checks -> Graph with local frames.
+Ours: CIF bytes -> Crystal -> 12 nearest images -> checks -> Graph of k-NAGCN.
 Peer: `pymatgen.core.Structure.from_str` + `get_all_neighbors(8.0, include_index=True)` + Python's
 sort of each atom's neighbours by distance, as in txie-93/cgcnn `data.py`. It is given the text, so
 that neither opens a file.
