@@ -26,7 +26,7 @@ JOURNEY = (ROOT / "docs" / "journey.md").read_text(encoding="utf-8")
 FIELD_WORDS = {"Field", "field_validator", "model_validator", "ValidationError"}
 """What a settings class, or who reads one from a file, needs of pydantic beyond `Settings`."""
 
-SCIENCE = ("crystal", "graph", "models", "learn")
+SCIENCE = ("crystal", "adsorption", "graph", "models", "learn")
 NOT_SCIENCE = {"plan", "store", "executors", "tasks", "flows", "cli", "recipe", "ranking", "report"}
 
 BANNED_CALLS = {

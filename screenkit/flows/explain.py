@@ -28,8 +28,9 @@ from screenkit.models.shelf import find_checkpoint
 from screenkit.plan import Plan
 from screenkit.ranking.ranking import RankSettings, rank, shortlist
 from screenkit.recipe import Recipe
+from screenkit.store.layout import PREDICTIONS
 from screenkit.store.lock import RunLock
-from screenkit.store.merge import MERGED, SHARDS
+from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
 from screenkit.store.store import Store
 from screenkit.tasks.explain import ExplainTask
@@ -52,7 +53,7 @@ class _Chosen:
 
 def is_run(path: Path) -> bool:
     """Tell whether a path is the folder of a screening."""
-    return (path / MERGED).is_file() and (path / _RECIPE).is_file()
+    return (path / PREDICTIONS.file).is_file() and (path / _RECIPE).is_file()
 
 
 def recipe_of(sources: Sequence[Path]) -> Recipe:

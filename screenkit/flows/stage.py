@@ -19,7 +19,8 @@ from screenkit.crystal.library import Library
 from screenkit.errors import MismatchError, StorageError
 from screenkit.executors.executor import Executor, ShardReport, Task
 from screenkit.plan import Plan, Shard
-from screenkit.store.merge import MERGED, SHARDS, merge
+from screenkit.store.layout import PREDICTIONS, Product
+from screenkit.store.merge import SHARDS, merge
 from screenkit.store.publish import publish, sweep
 from screenkit.store.shard_file import read_shard, shard_path
 from screenkit.store.store import Store
@@ -41,6 +42,7 @@ def run_stage(
     *,
     targets: Sequence[Mapping[str, str]],
     label: str = "Predicting",
+    product: Product = PREDICTIONS,
 ) -> Store:
     """Do every shard of a plan that is not done yet, and merge them all.
 
@@ -50,7 +52,9 @@ def run_stage(
         executor: not entered; its workers are started only where there is work.
         folder: of the run; this process holds its `RunLock`.
         track: told how far it is, earlier runs included.
-        targets: `name`, `unit` and `better` of each, for the merged file.
+        targets: `name`, `unit` and other attributes of each, for the merged file.
+        label: what the workers do, for the eye.
+        product: what the targets are; names the merged file.
 
     Returns:
         The merged rows, one per structure, in library order.
@@ -66,7 +70,7 @@ def run_stage(
     sweep(folder / SHARDS)
     todo = list(_missing(folder / SHARDS, plan, track))
     done = plan.structures - sum(map(len, todo))
-    if not todo and (store := _merged(folder, plan, targets)):
+    if not todo and (store := _merged(folder, plan, targets, product)):
         return store
     track.start(label, plan.structures, done)
     try:
@@ -74,7 +78,7 @@ def run_stage(
             for report in reports:
                 done += report.structures
                 track.advance(report.structures, report.structures - report.ok)
-        merge(folder, plan, library.names, targets)
+        merge(folder, plan, library.names, targets, product)
     except StorageError as error:
         raise StorageError(
             f"{error.message}; {done} of {plan.structures} results are safe",
@@ -82,7 +86,7 @@ def run_stage(
         ) from error
     finally:
         track.finish()
-    return Store.open(folder / MERGED)
+    return Store.open(folder, product)
 
 
 def _do(
@@ -139,10 +143,12 @@ def _missing(folder: Path, plan: Plan, track: Track) -> Iterator[Shard]:
             yield shard
 
 
-def _merged(folder: Path, plan: Plan, targets: Sequence[Mapping[str, Any]]) -> Store | None:
+def _merged(
+    folder: Path, plan: Plan, targets: Sequence[Mapping[str, Any]], product: Product
+) -> Store | None:
     """Return the merged rows of an earlier run, where they are whole."""
     try:
-        store = Store.open(folder / MERGED)
+        store = Store.open(folder, product)
     except StorageError:
         return None
     same = store.stamp == plan.stamp and list(store.targets) == [dict(t) for t in targets]

@@ -1,9 +1,9 @@
 """The columns of the files of a run: name on disk, type, unit, meaning.
 
 A shard file and `predictions.h5` hold one dataset per column, of equal length, in library order,
-and a group `predictions` with one float32 dataset per target; `atoms.h5` has two groups of columns.
-Texts are UTF-8 of a fixed number of bytes. All begin with the seal of `store/seal.py`, which HDF5
-takes for a user block: `h5py.File(path)` opens them.
+and a group with one dataset per target, as the `Product` of the run says; `atoms.h5` has two groups
+of columns. Texts are UTF-8 of a fixed number of bytes. All begin with the seal of `store/seal.py`,
+which HDF5 takes for a user block: `h5py.File(path)` opens them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from dataclasses import dataclass
 
 SCHEMA_VERSION = 1
 """Raised when a column changes its name, type or meaning."""
-
-PREDICTIONS = "predictions"
-"""Group of the targets; each has the attributes `unit` and `better`."""
 
 MESSAGE_LIMIT = 500
 """Bytes of `message`; a longer one is cut."""
@@ -35,6 +32,28 @@ class Column:
     shape: tuple[int, ...] = ()
     """Of one entry."""
 
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What a run makes of its structures, beside the columns that all runs share."""
+
+    name: str
+    """Group of the targets, and stem of the merged file."""
+    dtype: str
+    """Of each target."""
+    command: str
+    """Of screenkit, which makes it."""
+
+    @property
+    def file(self) -> str:
+        """Name of the merged file in the run's folder."""
+        return f"{self.name}.h5"
+
+
+PREDICTIONS = Product("predictions", "float32", "rank")
+"""Targets have the attributes `unit` and `better`."""
+LABELS = Product("labels", "float64", "label")
+"""Targets have the attributes `unit` and `meaning`."""
 
 COLUMNS = (
     Column("name", "name", "text", "", "path below the source, without .cif"),

@@ -1,4 +1,4 @@
-"""Shards -> `predictions.h5`: exactly one row per structure, in library order, or an error.
+"""Shards -> one file, such as `predictions.h5`: a row per structure, in library order, or an error.
 
 Every shard is checked first, then all are copied one by one, so that memory does not grow with the
 library. A file that does not belong there is an error, as is one that is missing or damaged: a
@@ -19,13 +19,10 @@ import numpy as np
 
 from screenkit.errors import StorageError
 from screenkit.plan import Plan, Shard
-from screenkit.store.layout import COLUMNS, PREDICTIONS, SCHEMA_VERSION
+from screenkit.store.layout import COLUMNS, PREDICTIONS, SCHEMA_VERSION, Product
 from screenkit.store.seal import replace_sealed
 from screenkit.store.shard_file import ShardFile, read_shards, shard_path, text_dtype
 
-KIND = "predictions"
-MERGED = "predictions.h5"
-"""Name of the merged file in the run's folder."""
 SHARDS = "shards"
 """Name of the folder of shards in the run's folder."""
 
@@ -33,14 +30,19 @@ _CHUNK = 4096  # rows
 
 
 def merge(
-    run_folder: Path, plan: Plan, names: Sequence[str], targets: Sequence[Mapping[str, str]]
+    run_folder: Path,
+    plan: Plan,
+    names: Sequence[str],
+    targets: Sequence[Mapping[str, str]],
+    product: Product = PREDICTIONS,
 ) -> Path:
-    """Write `predictions.h5` from the shards of a run, in place of an older one.
+    """Write the merged file from the shards of a run, in place of an older one.
 
     Args:
         run_folder: holds the folder `shards`.
         names: of all structures, in library order.
-        targets: `name`, `unit` and `better` of each.
+        targets: `name`, `unit` and other attributes of each.
+        product: what they are; names the file.
 
     Returns:
         Where the merged file is.
@@ -48,11 +50,11 @@ def merge(
     Raises:
         StorageError: a shard is missing, damaged or foreign, or the disk is full.
     """
-    folder, path = run_folder / SHARDS, run_folder / MERGED
+    folder, path = run_folder / SHARDS, run_folder / product.file
     _refuse_foreign(folder, plan.shards)
     widths = _widths(_shards(folder, plan, names, targets))
-    with replace_sealed(path, KIND) as file:
-        _describe(file, plan, targets, widths)
+    with replace_sealed(path, product.name) as file:
+        _describe(file, plan, targets, widths, product)
         _copy(file, plan.structures, _shards(folder, plan, names, targets))
         file.attrs["complete"] = True
     return path
@@ -95,7 +97,11 @@ def _widths(shards: Iterator[ShardFile]) -> dict[str, int]:
 
 
 def _describe(
-    file: h5py.File, plan: Plan, targets: Sequence[Mapping[str, str]], widths: dict[str, int]
+    file: h5py.File,
+    plan: Plan,
+    targets: Sequence[Mapping[str, str]],
+    widths: dict[str, int],
+    product: Product,
 ) -> None:
     rows = plan.structures
     how = {
@@ -115,9 +121,10 @@ def _describe(
         dataset = file.create_dataset(column.name, dtype=dtype, **how)
         dataset.attrs["unit"] = column.unit
         dataset.attrs["meaning"] = column.doc
-    group = file.create_group(PREDICTIONS)
+    file.attrs["product"] = product.name
+    group = file.create_group(product.name)
     for target in targets:
-        dataset = group.create_dataset(target["name"], dtype=np.float32, **how)
+        dataset = group.create_dataset(target["name"], dtype=product.dtype, **how)
         for key, value in target.items():
             dataset.attrs[key] = value
 
@@ -147,6 +154,6 @@ def _write(file: h5py.File, waiting: list[ShardFile], start: int, count: int) ->
         file[column.name][start:stop] = parts[low : low + count]
     values = np.concatenate([shard.values for shard in waiting])[low : low + count]
     for i, target in enumerate(waiting[0].targets):
-        file[PREDICTIONS][target][start:stop] = values[:, i]
+        file[str(file.attrs["product"])][target][start:stop] = values[:, i]
     del waiting[: len(waiting) - (1 if rest else 0)]
     return stop

@@ -23,7 +23,14 @@ import numpy as np
 
 from screenkit.errors import Outcome, StorageError
 from screenkit.plan import Plan, Shard
-from screenkit.store.layout import COLUMNS, MESSAGE_LIMIT, PREDICTIONS, RESERVED, SCHEMA_VERSION
+from screenkit.store.layout import (
+    COLUMNS,
+    MESSAGE_LIMIT,
+    PREDICTIONS,
+    RESERVED,
+    SCHEMA_VERSION,
+    Product,
+)
 from screenkit.store.publish import publish, storage_error
 from screenkit.store.row import Row
 from screenkit.store.seal import LIBVER, SEAL_SIZE, open_sealed, seal
@@ -42,7 +49,7 @@ class ShardFile:
     columns: Mapping[str, np.ndarray]
     """Each column of `store/layout.py` by its name on disk, (rows,); texts as bytes."""
     values: np.ndarray
-    """(rows, targets) float32, in the unit of each target."""
+    """(rows, targets), in the unit of each target; its type is the product's."""
     arrays: Mapping[str, np.ndarray]
     """What else the task kept of its structures, such as graphs side by side; often nothing."""
 
@@ -91,6 +98,7 @@ def write_shard(
     targets: Sequence[str],
     stamp: str,
     arrays: Mapping[str, np.ndarray] = MappingProxyType({}),
+    product: Product = PREDICTIONS,
 ) -> bool:
     """Publish the rows of a shard, one per structure, in library order.
 
@@ -99,6 +107,7 @@ def write_shard(
         targets: names, in the order of `Row.values`.
         stamp: `Plan.stamp`.
         arrays: anything else to keep with the rows, by name.
+        product: what the targets are.
 
     Returns:
         False when the file was already there: it stays as it is.
@@ -115,7 +124,7 @@ def write_shard(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(folder, error) from error
-    return publish(shard_path(folder, shard), _encode(shard, rows, targets, stamp, arrays))
+    return publish(shard_path(folder, shard), _encode(shard, rows, targets, stamp, arrays, product))
 
 
 def read_shard(path: Path, shard: Shard, stamp: str) -> ShardFile:
@@ -157,19 +166,23 @@ def _encode(
     targets: Sequence[str],
     stamp: str,
     arrays: Mapping[str, np.ndarray],
+    product: Product,
 ) -> bytes:
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=LIBVER, userblock_size=SEAL_SIZE) as file:
         file.attrs["schema_version"] = SCHEMA_VERSION
         file.attrs["plan"] = stamp
         file.attrs["targets"] = json.dumps(list(targets))
+        file.attrs["product"] = product.name
         for key, value in zip(("shard", "start", "stop"), _numbers(shard), strict=True):
             file.attrs[key] = value
         for column in COLUMNS:
             cells = [getattr(row, column.field) for row in rows]
             file.create_dataset(column.name, data=_array(cells, column.name, column.dtype))
-        group = file.create_group(PREDICTIONS)
-        for target, values in zip(targets, _values(rows, len(targets)).T, strict=True):
+        group = file.create_group(product.name)
+        for target, values in zip(
+            targets, _values(rows, len(targets), product.dtype).T, strict=True
+        ):
             group.create_dataset(target, data=values)
         for name, array in arrays.items():
             file.create_dataset(f"{ARRAYS}/{name}", data=array)
@@ -187,9 +200,9 @@ def _decode(data: bytes, path: Path, shard: Shard, stamp: str) -> ShardFile:
         targets = tuple(json.loads(file.attrs["targets"]))
         columns = {column.name: file[column.name][()] for column in COLUMNS}
         arrays = {name: file[ARRAYS][name][()] for name in file.get(ARRAYS, ())}
-        values = np.empty((len(shard), len(targets)), np.float32)
-        for i, target in enumerate(targets):
-            values[:, i] = file[PREDICTIONS][target][()]
+        group = file[str(file.attrs["product"])]
+        read = [group[target][()] for target in targets]
+        values = np.stack(read, axis=1) if read else np.empty((len(shard), 0), np.float32)
     if any(len(column) != len(shard) for column in columns.values()):
         raise StorageError(f"{path} has columns of different length")
     return ShardFile(path, shard, targets, columns, values, arrays)
@@ -199,8 +212,8 @@ def _numbers(shard: Shard) -> tuple[int, int, int]:
     return shard.index, shard.start, shard.stop
 
 
-def _values(rows: Sequence[Row], targets: int) -> np.ndarray:
-    values = np.full((len(rows), targets), np.nan, np.float32)
+def _values(rows: Sequence[Row], targets: int, dtype: str) -> np.ndarray:
+    values = np.full((len(rows), targets), np.nan, dtype)
     for i, row in enumerate(rows):
         if row.values:
             if len(row.values) != targets:

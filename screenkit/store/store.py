@@ -20,8 +20,7 @@ import h5py
 import numpy as np
 
 from screenkit.errors import Outcome, StorageError
-from screenkit.store.layout import COLUMNS, PREDICTIONS
-from screenkit.store.merge import KIND, MERGED
+from screenkit.store.layout import COLUMNS, PREDICTIONS, Product
 from screenkit.store.seal import check_sealed
 
 _CHUNK = 65_536  # rows
@@ -29,11 +28,11 @@ _CHUNK = 65_536  # rows
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """The rows of `predictions.h5`."""
+    """The rows of `predictions.h5`, or another product."""
 
     path: Path
     targets: tuple[Mapping[str, Any], ...]
-    """`name`, `unit` and `better` of each target, in the order of the checkpoint."""
+    """`name`, `unit` and other attributes of each target, in order."""
     stamp: str
     """`Plan.stamp` of the run."""
     structures: int
@@ -41,24 +40,26 @@ class Store:
     _places: Mapping[str, tuple[str, bool]] = field(repr=False)
 
     @classmethod
-    def open(cls, path: Path) -> Store:
+    def open(cls, path: Path, product: Product = PREDICTIONS) -> Store:
         """Open a merged file, or the run's folder that holds one.
 
         Raises:
             StorageError: there is none, or it is damaged.
         """
         if path.is_dir():
-            path = path / MERGED
+            path = path / product.file
         try:
-            check_sealed(KIND, path)
+            check_sealed(product.name, path)
         except FileNotFoundError:
-            raise StorageError(f"there is no {path}", hint="run screenkit rank first") from None
+            raise StorageError(
+                f"there is no {path}", hint=f"run screenkit {product.command} first"
+            ) from None
         with h5py.File(path, "r") as file:
             targets = tuple(json.loads(file.attrs["targets"]))
             stamp, structures = str(file.attrs["plan"]), int(file.attrs["structures"])
         places = {c.field: (c.name, c.dtype == "text") for c in COLUMNS}
         places |= {c.name: (c.name, c.dtype == "text") for c in COLUMNS}
-        places |= {t["name"]: (f"{PREDICTIONS}/{t['name']}", False) for t in targets}
+        places |= {t["name"]: (f"{product.name}/{t['name']}", False) for t in targets}
         return cls(path, targets, stamp, structures, places)
 
     def __len__(self) -> int:
@@ -71,7 +72,7 @@ class Store:
             name: of a target, of a field of `Row`, or of a column on disk.
 
         Returns:
-            (rows,) of the type in `store/layout.py`, float32 for a target; texts are an object
+            (rows,) of the type in `store/layout.py`, of a target its product's; texts are an object
             array of str.
 
         Raises:

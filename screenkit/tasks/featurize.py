@@ -1,12 +1,8 @@
-"""Documents -> rows and graphs: the part of the way that every task shares.
-
-Whatever happens to one structure ends in its row; nothing that it does stops the others.
-"""
+"""Documents -> rows and graphs: the part of the way that all that learns and predicts shares."""
 
 from __future__ import annotations
 
 import dataclasses
-import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from screenkit.crystal.checks import CheckSettings, check
-from screenkit.crystal.cif import read_cif
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.document import Document
 from screenkit.crystal.elements import SYMBOLS
-from screenkit.crystal.neighbors import find_neighbors
+from screenkit.crystal.neighbors import Neighbors
 from screenkit.errors import CrystalError, Outcome
 from screenkit.executors.executor import ShardReport
 from screenkit.graph.build import build_graph
@@ -27,8 +22,7 @@ from screenkit.graph.graph import Graph, GraphSettings, stack
 from screenkit.plan import Shard
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
-
-_log = logging.getLogger(__name__)
+from screenkit.tasks.admit import admit
 
 _WARM_UP = b"""data_warm_up
 _cell_length_a 4
@@ -65,44 +59,16 @@ def featurize(
         lost: names that killed their worker, and how; they are not tried again.
         known: `Model.elements`; a structure with another element fails.
     """
-    for document in documents:
-        if document.name in lost:
-            yield Row(document.name).stopped("worker_lost", lost[document.name]), None
-        else:
-            yield _featurize_one(document, checks, graph, known)
 
-
-def _featurize_one(
-    document: Document,
-    checks: CheckSettings,
-    settings: GraphSettings,
-    known: frozenset[int] | None,
-) -> tuple[Row, Graph | None]:
-    row = Row(document.name)
-    try:
-        crystal = read_cif(document.read(), document.name)
-        row = dataclasses.replace(
-            row,
-            warnings=" ".join(crystal.warnings),
-            n_atoms=len(crystal),
-            volume=crystal.volume,
-            density=crystal.density,
-        )
+    def build(crystal: Crystal, neighbors: Neighbors) -> Graph:
         _refuse_strangers(crystal, known)
-        neighbors = find_neighbors(crystal, settings.k, settings.ties)
-        row = dataclasses.replace(row, minimum_distance=float(neighbors.distances.min()))
         check(crystal, neighbors, checks)
-        graph = build_graph(crystal, neighbors, settings)
-    except CrystalError as error:
-        return row.stopped(error.code, error.message, error.outcome), None
-    except MemoryError:
-        message = f"{document.place} needs more memory than this worker has"
-        return row.stopped("out_of_memory", message), None
-    except Exception as error:  # noqa: BLE001  our fault, but no reason to lose the other rows
-        _log.exception("unexpected error in %s", document.place)
-        message = f"a fault of screenkit, please report it with the file: {type(error).__name__}"
-        return row.stopped("internal_error", message), None
-    return dataclasses.replace(row, frame_ambiguous_fraction=graph.frame_ambiguous_fraction), graph
+        return build_graph(crystal, neighbors, graph)
+
+    for row, built in admit(documents, lost, build, graph.k, graph.ties):
+        if built is not None:
+            row = dataclasses.replace(row, frame_ambiguous_fraction=built.frame_ambiguous_fraction)
+        yield row, built
 
 
 def _refuse_strangers(crystal: Crystal, known: frozenset[int] | None) -> None:

@@ -1,0 +1,1 @@
+"""Labels from physics: what a gas at infinite dilution makes of a crystal."""
