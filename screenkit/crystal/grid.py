@@ -34,7 +34,7 @@ class Surfaces(NamedTuple):
     centers: np.ndarray
     """(n, 3) float64, Å. Within the cell, in the order of the search cells."""
     radii: np.ndarray
-    """(n,) float64, Å. Van der Waals."""
+    """(n,) float64, Å."""
     largest: float
     """Å. The largest of them."""
     begin: np.ndarray
@@ -73,8 +73,12 @@ class Grid:
         return float((lengths / self.distances.shape).max())
 
 
-def surfaces(crystal: Crystal) -> Surfaces:
-    """Return the atoms of a crystal as spheres of their van der Waals radii."""
+def surfaces(crystal: Crystal, radii: np.ndarray = VAN_DER_WAALS_RADII) -> Surfaces:
+    """Return the atoms of a crystal as spheres.
+
+    Args:
+        radii: (119,) float64, Å. By atomic number.
+    """
     lattice = np.ascontiguousarray(crystal.lattice, dtype=np.float64)
     inverse = np.linalg.inv(lattice)
     heights = 1.0 / np.linalg.norm(inverse, axis=0)
@@ -82,11 +86,11 @@ def surfaces(crystal: Crystal) -> Surfaces:
     fractional -= np.floor(fractional)
     divisions = search_divisions(heights, _CELL_WIDTH, len(crystal))
     order, begin = sort_into_cells(fractional, divisions)
-    radii = VAN_DER_WAALS_RADII[crystal.numbers[order]]
+    own = radii[crystal.numbers[order]]
     return Surfaces(
         centers=fractional[order] @ lattice,
-        radii=radii,
-        largest=float(radii.max()),
+        radii=own,
+        largest=float(own.max()),
         begin=begin,
         divisions=divisions,
         heights=heights,
@@ -100,14 +104,27 @@ def lay_grid(crystal: Crystal, atoms: Surfaces, spacing: float, max_points: int)
 
     In a cell that would need more than `max_points`, they are farther apart (`Grid.spacing`).
     """
+    origin, shape = lay_points(crystal, atoms, spacing, max_points)
+    distances = _distances(atoms, origin @ atoms.lattice, shape, FARTHEST)
+    return Grid(atoms.lattice, origin, distances)
+
+
+def lay_points(
+    crystal: Crystal, atoms: Surfaces, spacing: float, max_points: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the origin (3,), fractional, and the shape (3,) int64 of the grid of `lay_grid`."""
     lengths = np.linalg.norm(atoms.lattice, axis=1)
     shape = _shape(lengths, spacing)
     while np.prod(shape.astype(np.float64)) > max_points and (shape > 4).any():
         spacing *= 1.1
         shape = _shape(lengths, spacing)
-    origin = _anchor(crystal, atoms)
-    distances = _distances(atoms, origin @ atoms.lattice, shape, FARTHEST)
-    return Grid(atoms.lattice, origin, distances)
+    return _anchor(crystal, atoms), shape
+
+
+def clearances(atoms: Surfaces, grid: Grid) -> np.ndarray:
+    """(na, nb, nc) float64, Å. From each point of a grid to the nearest of other surfaces."""
+    shape = np.array(grid.distances.shape, dtype=np.int64)
+    return _distances(atoms, grid.origin @ grid.lattice, shape, FARTHEST)
 
 
 def _shape(lengths: np.ndarray, spacing: float) -> np.ndarray:

@@ -16,10 +16,22 @@ import numba
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function of arrays and numbers, compiled, and without the GIL while it runs."""
+    return _compiled(function)
+
+
+def kernel_of_sums(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a kernel for long sums: their terms may be added in any order, several at a time.
+
+    A division by zero gives infinity there, where in other kernels it raises.
+    """
+    return _compiled(function, fastmath={"reassoc", "contract"}, error_model="numpy")
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     try:
-        compiled = numba.njit(cache=True, nogil=True)(function)
+        compiled = numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no folder to keep it in
-        return numba.njit(nogil=True)(function)
+        return numba.njit(nogil=True, **options)(function)
     # numba has no setting for this; without it a full disk would end the first call.
     if cache := getattr(compiled, "_cache", None):
         cache.save_overload = _forgiving(cache.save_overload)
