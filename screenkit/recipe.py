@@ -12,15 +12,17 @@ Not covered: includes, variables, environment.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from pydantic import Field, ValidationError
 
+from screenkit.adsorption.conditions import AdsorptionSettings
 from screenkit.crystal.checks import CheckSettings
+from screenkit.crystal.pores import PoreSettings
+from screenkit.crystal.topology import TopologySettings
 from screenkit.errors import RecipeError, UsageError
 from screenkit.executors.hire import RunSettings
 from screenkit.learn.fit import FitSettings
@@ -29,16 +31,30 @@ from screenkit.learn.propose import SearchSettings
 from screenkit.learn.split import CrossSettings
 from screenkit.models.contract import Target
 from screenkit.ranking.ranking import RankSettings
-from screenkit.recipe_yaml import Document, Key, dotted, dump_lines, one_line, read_text, shown
+from screenkit.recipe_yaml import Document, dotted, dump_lines, one_line, read_text
 from screenkit.settings import Settings
+from screenkit.settings_yaml import nearest, read_settings, wanted
+from screenkit.tasks.clean import CleanSettings
 from screenkit.tasks.explain import ExplainSettings
+from screenkit.tasks.label import LabelProperty
 from screenkit.tasks.predict import PredictSettings
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
-    "": ("model", "max_failures"),
+    "": ("model", "max_failures", "properties"),
+    "checks": ("min_distance", "min_surface_area"),
+    "clean": ("flag_only", "drop_duplicates"),
     "predict": ("batch_atoms", "device"),
     "rank": ("target", "top", "where"),
     "explain": ("names", "top", "draw"),
+    "adsorption": (
+        "gases",
+        "temperatures",
+        "force_field",
+        "cutoff",
+        "truncation",
+        "tolerance",
+        "device",
+    ),
     "run": ("executor", "workers", "shard_size"),
     "fit": ("epochs", "seed", "valid_fraction", "test_fraction"),
     "cross": ("folds", "repeats", "ensemble"),
@@ -46,6 +62,16 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "labels": ("targets", "columns", "name_column", "group_column", "only"),
 }
 """Which options of the command line belong to which section. Option name = field name."""
+
+_SINGULAR = {
+    "--targets": "--target",
+    "--names": "--name",
+    "--columns": "--column",
+    "--gases": "--gas",
+    "--temperatures": "--temperature",
+    "--properties": "--property",
+}
+"""Options that may be repeated, by what their fields would call them."""
 
 
 class Recipe(Settings):
@@ -59,6 +85,16 @@ class Recipe(Settings):
     """How many structures may fail before a complete run counts as a bad one; None: any number."""
     checks: CheckSettings = Field(default_factory=CheckSettings)
     """What a structure must fulfil to be predicted."""
+    clean: CleanSettings = Field(default_factory=CleanSettings)
+    """How a library is cleaned."""
+    adsorption: AdsorptionSettings = Field(default_factory=AdsorptionSettings)
+    """Which gases a labelling puts into each structure, and how."""
+    properties: tuple[LabelProperty, ...] = ()
+    """What else a labelling measures."""
+    pores: PoreSettings = Field(default_factory=PoreSettings)
+    """How pores are measured, for labels."""
+    topology: TopologySettings = Field(default_factory=TopologySettings)
+    """How topological labels are measured."""
     predict: PredictSettings = Field(default_factory=PredictSettings)
     """How a worker predicts."""
     rank: RankSettings = Field(default_factory=RankSettings)
@@ -89,12 +125,7 @@ class Recipe(Settings):
     @classmethod
     def parse(cls, text: str, place: str = "recipe") -> Recipe:
         """Read a recipe from its text; `place` is named in errors, which are those of `load`."""
-        document = Document.parse(text, place)
-        _refuse_booleans(cls, document)
-        try:
-            return cls.model_validate(document.values)
-        except ValidationError as error:
-            raise _explain(error, document) from None
+        return read_settings(cls, Document.parse(text, place))
 
     def override(self, first: str = "", /, **options: Any) -> Recipe:
         """Return this recipe with the options that are not None in the sections they belong to.
@@ -138,9 +169,9 @@ class Recipe(Settings):
             key_path = dotted(problem["loc"])
             if problem["type"] == "extra_forbidden":
                 raise RecipeError(
-                    f"there is no {key_path}", hint=_nearest(problem["loc"])
+                    f"there is no {key_path}", hint=nearest(type(self), problem["loc"])
                 ) from None
-            raise RecipeError(f"{key_path}: {_wanted(problem)}") from None
+            raise RecipeError(f"{key_path}: {wanted(problem)}") from None
 
     def to_yaml(self, comment: str = "") -> str:
         """Return a YAML text that `parse` turns into an equal recipe.
@@ -158,7 +189,7 @@ def _target(text: str) -> Target:
     try:
         return Target.parse(text)
     except ValidationError as error:
-        raise UsageError(f"--target {text}: {_wanted(error.errors()[0])}") from None
+        raise UsageError(f"--target {text}: {wanted(error.errors()[0])}") from None
 
 
 def _fractions(splits: str) -> tuple[float, float]:
@@ -175,87 +206,8 @@ def _fractions(splits: str) -> tuple[float, float]:
     return valid / 100, test / 100
 
 
-def _leaves(
-    settings: type[Settings], values: Mapping[str, Any], key: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
-    """Yield (key, type, value) of each value that a field of these settings takes."""
-    hints = get_type_hints(settings)
-    for name in settings.model_fields:
-        if name not in values:
-            continue
-        kind, value = hints[name], values[name]
-        if isinstance(kind, type) and issubclass(kind, Settings):
-            if isinstance(value, Mapping):
-                yield from _leaves(kind, value, (*key, name))
-        else:
-            yield (*key, name), kind, value
-
-
-def _refuse_booleans(settings: type[Settings], document: Document) -> None:
-    """Raise for `epochs: true`, which pydantic would read as 1."""
-    for key, kind, value in _leaves(settings, document.values):
-        if isinstance(value, bool) and bool not in (kind, *get_args(kind)):
-            raise RecipeError(
-                f"{document.where(key)}: {dotted(key)} cannot be {shown(value)}",
-                hint="a text that looks like another kind of value stands in quotes",
-            )
-
-
-def _explain(error: ValidationError, document: Document) -> RecipeError:
-    """Return one of pydantic's complaints, in our form."""
-    problems = error.errors(include_url=False)
-    # An unknown key first: it is often the reason why another one is missing.
-    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    key = problem["loc"]
-    where = document.where(key)
-    if problem["type"] == "extra_forbidden":
-        section = f" in {dotted(key[:-1])}" if key[:-1] else ""
-        return RecipeError(f"{where}: no key {key[-1]!r}{section}", hint=_nearest(key))
-    return RecipeError(f"{where}: {dotted(key)}: {_wanted(problem)}")
-
-
 def _explain_options(error: ValidationError) -> UsageError:
     problem = error.errors(include_url=False)[0]
     words = [str(part) for part in problem["loc"] if not isinstance(part, int)]
     option = "--" + words[-1].replace("_", "-") if words else "the options"
-    if option in ("--targets", "--names", "--columns"):
-        option = option.removesuffix("s")
-    return UsageError(f"{option}: {_wanted(problem)}")
-
-
-def _wanted(problem: Mapping[str, Any]) -> str:
-    """Return what was wanted and what was found."""
-    message = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input ")
-    if problem["type"] == "missing":
-        return "is missing"
-    if problem["type"] == "model_type":
-        message = "should be a section"
-    if isinstance(problem["input"], Mapping):
-        return message
-    return f"{message}, found {shown(problem['input'])}"
-
-
-def _nearest(key: Key) -> str:
-    """Return a hint for an unknown key: the nearest in its section, or where it belongs."""
-    known = _keys(Recipe)
-    name, section = str(key[-1]), dotted(tuple(part for part in key[:-1] if isinstance(part, str)))
-    here = [path.rpartition(".")[2] for path in known if path.rpartition(".")[0] == section]
-    elsewhere = [path for path in known if path.rpartition(".")[2] == name]
-    if elsewhere:
-        homes = [path.rpartition(".")[0] or "the top of the file" for path in elsewhere]
-        return f"it belongs to {' or '.join(homes)}"
-    near = difflib.get_close_matches(name, here, n=1, cutoff=0.5)
-    if near:
-        return f"did you mean {near[0]}?"
-    return f"there are {', '.join(here)}"
-
-
-def _keys(settings: type[Settings], prefix: str = "") -> list[str]:
-    """Return every key that a recipe may hold, dotted."""
-    hints, keys = get_type_hints(settings), []
-    for name in settings.model_fields:
-        keys.append(prefix + name)
-        for kind in (hints[name], *get_args(hints[name])):
-            if isinstance(kind, type) and issubclass(kind, Settings):
-                keys += _keys(kind, f"{prefix}{name}.")
-    return keys
+    return UsageError(f"{_SINGULAR.get(option, option)}: {wanted(problem)}")

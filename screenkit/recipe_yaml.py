@@ -1,10 +1,10 @@
-"""The YAML of a recipe: a text becomes plain values that know their line, and back.
+"""The YAML of a recipe, or of a force field: a text becomes values that know their line, and back.
 
 It is the YAML of the 1.2 core schema: `no` and `12:30:45` are texts, `1e3` is a number. A key that
 stands twice, an alias or anchor, a tag, a second document, a file above 1 MiB and nesting deeper
 than 20 are errors. The parser's events are read directly, so no constructor of PyYAML ever runs.
 
-Not covered: what the values mean (`recipe.py`), comments (they are not kept).
+Not covered: what the values mean (`settings_yaml.py`), comments (they are not kept).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MAX_DEPTH = 20
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a recipe file, UTF-8, a BOM dropped. Never waits on a pipe.
+    """Return the text of a YAML file, UTF-8, a BOM dropped. Never waits on a pipe.
 
     Raises:
         RecipeError: it cannot be read, is larger than 1 MiB, or is not UTF-8.
@@ -40,11 +40,10 @@ def read_text(path: Path) -> str:
             data = file.read(_MAX_BYTES + 1) or b""
     except OSError as error:
         raise RecipeError(
-            f"cannot read the recipe {path}: {error.strerror}",
-            hint="give --recipe the path of a YAML file",
+            f"cannot read {path}: {error.strerror}", hint="give the path of a YAML file"
         ) from None
     if len(data) > _MAX_BYTES:
-        raise RecipeError(f"{path} is larger than 1 MiB, which no recipe is")
+        raise RecipeError(f"{path} is larger than 1 MiB, which is no text written by hand")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -106,7 +105,7 @@ def _checked(events: Iterator[Any], place: str) -> Iterator[Any]:
             depth -= 1
         if found:
             line = _line(event)
-            raise RecipeError(f"{place}, line {line}: {found}: not allowed in a recipe")
+            raise RecipeError(f"{place}, line {line}: {found}: not allowed here")
         yield event
 
 
@@ -127,7 +126,7 @@ def _document(events: Iterator[Any], place: str, lines: dict[Key, int]) -> dict[
         return {}
     if not isinstance(value, dict):
         raise RecipeError(
-            f"{place}, line {line}: a recipe is a list of `key: value`, found {shown(value)}"
+            f"{place}, line {line}: wanted a list of `key: value`, found {shown(value)}"
         )
     return value
 
