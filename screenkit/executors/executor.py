@@ -9,16 +9,41 @@ Not covered: which shards are left (`flows/stage.py`), what is done to them (`ta
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol, Self
 
 from screenkit.crystal.document import Document
+from screenkit.crystal.library import Library
 from screenkit.plan import Shard
 
-Work = Iterable[tuple[Shard, list[Document]]]
-"""Shards with their structures, made as they are asked for."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """Shards to do, and the library that has their structures. Picklable, if need be in part."""
+
+    shards: tuple[Shard, ...]
+    library: Library | None
+    """None where shards stand for something else than structures."""
+
+    def __len__(self) -> int:
+        return len(self.shards)
+
+    def __iter__(self) -> Generator[tuple[Shard, list[Document]], None, None]:
+        """Yield each shard with its structures, made as they are asked for."""
+        if self.library is None:
+            for shard in self.shards:
+                yield shard, []
+            return
+        spans = ((shard.start, shard.stop) for shard in self.shards)
+        with closing(self.library.deliver(spans)) as documents:
+            yield from zip(self.shards, documents, strict=True)
+
+    def only(self, shards: Sequence[Shard]) -> Work:
+        """Return some of the work."""
+        return Work(tuple(shards), self.library)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -28,8 +29,12 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def hire(settings: RunSettings) -> Executor:
-    """Return the executor that the settings name; use it in a `with`."""
+def hire(settings: RunSettings, folder: Path) -> Executor:
+    """Return the executor that the settings name; use it in a `with`.
+
+    Args:
+        folder: of the run, where an executor may keep what its workers must find.
+    """
     if settings.executor == "serial":
         return SerialExecutor()
     from screenkit.executors.dask import DaskExecutor  # dask wakes here, not for one process

@@ -115,7 +115,7 @@ def explain(
         _own(output, plan)
         replace_text(output / _RECIPE, recipe.to_yaml("screenkit explain"))
         warm_up(checkpoint.graph)
-        executor = hire(recipe.run)
+        executor = hire(recipe.run, output)
         store = run_stage(
             chosen.library, plan, task, executor, output, told, targets=targets, label="Explaining"
         )

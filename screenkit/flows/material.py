@@ -116,7 +116,14 @@ def gather(library: Library, table: Labels, recipe: Recipe, folder: Path, track:
     folder.mkdir(exist_ok=True)
     task = FeaturizeTask(folder / SHARDS, plan.stamp, recipe.checks, graph, known)
     store = run_stage(
-        library, plan, task, hire(recipe.run), folder, track, targets=(), label="Building graphs"
+        library,
+        plan,
+        task,
+        hire(recipe.run, folder),
+        folder,
+        track,
+        targets=(),
+        label="Building graphs",
     )
     write_failures(store, folder.parent / "failures.csv")
     return read_material(folder, table)

@@ -17,7 +17,7 @@ from typing import Any
 
 from screenkit.crystal.document import Document
 from screenkit.crystal.library import Library
-from screenkit.executors.executor import ShardReport
+from screenkit.executors.executor import ShardReport, Work
 from screenkit.executors.hire import count_cores, hire
 from screenkit.flows.lesson import Lesson, examine, figures, learn
 from screenkit.flows.material import read_material
@@ -126,13 +126,13 @@ def train_parts(
     """
     todo = [i for i, part in enumerate(parts) if part.result(ground.output) is None]
     task = FitTask(ground.output, ground.table, tuple(parts))
-    work = [(Shard(i, i, i + 1), list[Document]()) for i in todo]
+    work = Work(tuple(Shard(i, i, i + 1) for i in todo), None)
     workers = min(recipe.run.workers or count_cores(), max(len(todo), 1))
     ground.track.start(f"Training {kind}s", len(parts), len(parts) - len(todo))
     try:
         if todo:
             with (
-                hire(recipe.run.model_copy(update={"workers": workers})) as executor,
+                hire(recipe.run.model_copy(update={"workers": workers}), ground.output) as executor,
                 closing(executor.run(task, work)) as reports,
             ):
                 for report in reports:

@@ -123,7 +123,7 @@ def screen(
         warm_up(checkpoint.graph)
         counter = _Counter(told)
         began = time.monotonic()
-        executor = hire(recipe.run)
+        executor = hire(recipe.run, output)
         store = run_stage(library, plan, task, executor, output, counter, targets=targets)
         predicting = time.monotonic() - began
         ranking = rank(store, recipe.rank)

@@ -14,10 +14,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from screenkit.crystal.document import Document
 from screenkit.crystal.library import Library
 from screenkit.errors import MismatchError, StorageError
-from screenkit.executors.executor import Executor, ShardReport, Task
+from screenkit.executors.executor import Executor, ShardReport, Task, Work
 from screenkit.plan import Plan, Shard
 from screenkit.store.layout import PREDICTIONS, Product
 from screenkit.store.merge import SHARDS, merge
@@ -25,8 +24,6 @@ from screenkit.store.publish import publish, sweep
 from screenkit.store.shard_file import read_shard, shard_path
 from screenkit.store.store import Store
 from screenkit.track import Track
-
-_Work = Generator[tuple[Shard, list[Document]], None, None]
 
 PLAN = "plan.json"
 """Name of the plan in the run's folder."""
@@ -95,11 +92,7 @@ def _do(
     """Yield a report of each shard, from workers that live no longer than they are needed."""
     if not todo:
         return
-    with (
-        executor,
-        closing(_pair(library, todo)) as work,
-        closing(executor.run(task, work)) as reports,
-    ):
+    with executor, closing(executor.run(task, Work(tuple(todo), library))) as reports:
         yield from reports
 
 
@@ -153,8 +146,3 @@ def _merged(
         return None
     same = store.stamp == plan.stamp and list(store.targets) == [dict(t) for t in targets]
     return store if same and len(store) == plan.structures else None
-
-
-def _pair(library: Library, shards: list[Shard]) -> _Work:
-    with closing(library.deliver((shard.start, shard.stop) for shard in shards)) as documents:
-        yield from zip(shards, documents, strict=True)

@@ -28,13 +28,13 @@ SIZE = 4
 @pytest.fixture
 def doomed_executor() -> Iterator[Executor]:
     """Two workers of a test's own, to be killed: one that dies while it starts stays away."""
-    with hire(RunSettings(executor="dask", workers=2)) as executor:
+    with hire(RunSettings(executor="dask", workers=2), Path()) as executor:
         yield executor
 
 
 @pytest.fixture(scope="module")
 def dask_executor() -> Iterator[Executor]:
-    with hire(RunSettings(executor="dask", workers=2)) as executor:
+    with hire(RunSettings(executor="dask", workers=2), Path()) as executor:
         yield executor
 
 
@@ -43,7 +43,7 @@ def executor(request) -> Iterator[Executor]:
     if request.param == "dask":
         yield request.getfixturevalue("dask_executor")
     else:
-        with hire(RunSettings(executor="serial")) as serial:
+        with hire(RunSettings(executor="serial"), Path()) as serial:
             yield serial
 
 
@@ -204,7 +204,7 @@ if __name__ == "__main__":
     # A shell that starts the tests in the background leaves SIGINT ignored for all of them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     texts = ["sleep 0.1"] * 4000
-    with hire(RunSettings(executor="dask", workers=2)) as executor:
+    with hire(RunSettings(executor="dask", workers=2), Path()) as executor:
         for report in executor.run(StandIn(Path(sys.argv[1]) / "shards", "s"), make_work(texts)):
             print(report.shard, flush=True)
 """
