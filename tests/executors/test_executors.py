@@ -178,7 +178,7 @@ def test_a_shard_that_kills_for_no_reason_ends_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(dask_room, "find_culprits", lambda *_: {})
     monkeypatch.setattr(dask_room, "_FRUITLESS", 1)
     with (
-        hire(RunSettings(executor="dask", workers=1)) as executor,
+        hire(RunSettings(executor="dask", workers=1), tmp_path) as executor,
         pytest.raises(WorkersLostError, match=r"shard 0 \(structures 1 to 4\)") as caught,
     ):
         run(executor, tmp_path, ["ok", "ok", "exit 1", "ok"])

@@ -223,7 +223,7 @@ if __name__ == "__main__":
     plan = make_plan(library)
     task = StandIn(run / SHARDS, plan.stamp, run.with_name("log"))
     with RunLock(run):
-        executor = hire(RunSettings(executor=kind, workers=2))
+        executor = hire(RunSettings(executor=kind, workers=2), run)
         run_stage(library, plan, task, executor, run, targets=TARGETS)
 """
 
