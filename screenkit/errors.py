@@ -11,7 +11,9 @@
     ├── OutputError       73  the output folder cannot be made, or another run holds it
     ├── StorageError      74  the disk is full, or a file on it is damaged
     │   └── NoSpaceError      the disk is full, or a quota is used up
-    └── WorkersLostError  75  workers died; run the same command again later
+    ├── WorkersLostError  75  workers died; run the same command again later
+    │   └── ReaderLostError   one process beside a worker died; the executor finds out why
+    └── Detached           0  jobs were left in a cluster's queue, as was asked for
     CrystalError              why ONE structure stops here: it becomes a row, never an exit
 
 Exit code 0 is a complete run, 2 a command line that does not parse, 3 a complete run with more
@@ -106,3 +108,13 @@ class NoSpaceError(StorageError):
 
 class WorkersLostError(ScreenkitError):
     exit_code = 75
+
+
+class ReaderLostError(WorkersLostError):
+    pass
+
+
+class Detached(ScreenkitError):
+    """No error: what is asked for goes on without this process."""
+
+    exit_code = 0

@@ -55,7 +55,11 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
         "tolerance",
         "device",
     ),
-    "run": ("executor", "workers", "shard_size"),
+    "run": (
+        *("site", "detach", "partition", "account", "qos", "constraint", "gres", "memory", "time"),
+        *("cpus", "jobs", "array_parallelism"),
+        *("executor", "workers", "readers", "scheduler", "insecure", "shard_size"),
+    ),
     "fit": ("epochs", "seed", "valid_fraction", "test_fraction"),
     "cross": ("folds", "repeats", "ensemble"),
     "search": ("trials",),

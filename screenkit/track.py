@@ -26,6 +26,15 @@ class Track:
     def advance(self, structures: int, failed: int = 0) -> None:
         """So many more structures are on disk, of which `failed` did not come out `ok`."""
 
+    def feed(self, busy: float, watched: float, queue: float) -> None:
+        """How well a device was fed while the last structures were done.
+
+        Args:
+            busy: seconds in which it had work.
+            watched: seconds of which these are some.
+            queue: structures that were ready when it began a batch, beside those of the batch.
+        """
+
     def epoch(self, values: dict[str, float]) -> None:
         """One more epoch is over; `values` are its figures by name, such as `valid_error`.
 
@@ -51,6 +60,9 @@ class Relay(Track):
 
     def advance(self, structures: int, failed: int = 0) -> None:
         self._listener.advance(structures, failed)
+
+    def feed(self, busy: float, watched: float, queue: float) -> None:
+        self._listener.feed(busy, watched, queue)
 
     def epoch(self, values: dict[str, float]) -> None:
         self._listener.epoch(values)

@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 import pytest
 
+from screenkit.flows.again import commanded
 from screenkit.flows.screen import screen
 from screenkit.recipe import Recipe
 from tests.crystals import rock_salt, write_cif
@@ -26,7 +27,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for edge in (5.2, 5.4, 1.2):
         write_cif(rock_salt(edge), folder / "salts" / f"{edge}.cif")
     recipe = Recipe().override(model=str(write_tiny(folder)), executor="serial", device="cpu")
-    screen([folder / "salts"], recipe, folder / "run")
+    with commanded(["rank", "salts"]):
+        screen([folder / "salts"], recipe, folder / "run")
     return folder / "run"
 
 

@@ -377,7 +377,7 @@ assert not changed, {key: (before[key], after[key]) for key in changed}
 
 GUESTS = [
     "torch", "numba", "h5py", "scipy.stats", "pydantic", "yaml", "gemmi", "rich.progress", "typer",
-    "safetensors.torch", "multiprocessing", "dask", "distributed",
+    "safetensors.torch", "multiprocessing", "dask", "distributed", "submitit",
 ]  # fmt: skip
 
 
@@ -417,6 +417,8 @@ sys.exit(code)
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["rank", "--help"], ["train", "--help"], ["evaluate", "-h"], ["explain", "--help"],
+     ["status", "--help"], ["logs", "--help"], ["cancel", "--help"], ["retry", "--help"],
+     ["verify", "--help"], ["merge", "--help"],
      ["models", "--help"],
      ["--version"]],
 )  # fmt: skip

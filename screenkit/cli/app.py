@@ -24,8 +24,10 @@ from screenkit.cli.evaluate import evaluate
 from screenkit.cli.explain import explain
 from screenkit.cli.models import models
 from screenkit.cli.rank import rank
+from screenkit.cli.runs import cancel, logs, merge, retry, status, verify
 from screenkit.cli.train import train
-from screenkit.errors import ScreenkitError
+from screenkit.errors import Detached, ScreenkitError
+from screenkit.flows.again import commanded
 
 _BUG = 70
 _STOPPED = 85
@@ -68,6 +70,12 @@ app.command()(rank)
 app.command()(train)
 app.command()(evaluate)
 app.command()(explain)
+app.command()(status)
+app.command()(logs)
+app.command()(cancel)
+app.command()(retry)
+app.command()(verify)
+app.command()(merge)
 app.add_typer(models, name="models")
 
 
@@ -94,13 +102,19 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     command = typer.main.get_command(app)
     try:
-        with command.make_context("screenkit", list(arguments)) as context:
+        with (
+            commanded(arguments),
+            command.make_context("screenkit", list(arguments)) as context,
+        ):
             command.invoke(context)
         return 0
     except typer.Exit as stop:
         return stop.exit_code
     except _COMMAND_LINE_ERROR as error:
         return _refuse(error)
+    except Detached as left:
+        typer.echo(f"{left.message}\n{left.hint}")
+        return left.exit_code
     except ScreenkitError as error:
         if "--debug" in arguments:
             traceback.print_exc()

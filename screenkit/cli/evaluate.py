@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from screenkit.cli import options as opt
+from screenkit.cli import options_cluster as cluster
 
 
 def evaluate(
@@ -17,7 +18,22 @@ def evaluate(
     name_column: opt.NameColumn = None,
     executor: opt.Executor = None,
     workers: opt.Workers = None,
+    readers: cluster.Readers = None,
+    scheduler: cluster.Scheduler = None,
+    insecure: cluster.Insecure = None,
     shard_size: opt.ShardSize = None,
+    site: cluster.Site = None,
+    detach: cluster.Detach = None,
+    jobs: cluster.Jobs = None,
+    array_parallelism: cluster.ArrayParallelism = None,
+    time: cluster.Time = None,
+    cpus: cluster.Cpus = None,
+    memory: cluster.Memory = None,
+    partition: cluster.Partition = None,
+    account: cluster.Account = None,
+    qos: cluster.Qos = None,
+    gres: cluster.Gres = None,
+    constraint: cluster.Constraint = None,
     output: opt.Output = None,
     progress: opt.ProgressMode = None,
     verbose: opt.Verbose = False,
@@ -33,21 +49,13 @@ def evaluate(
     Where a label has another name: --column band_gap=gap_pbe_eV; where it
     must become a class: --column "is_metal=gap_pbe_eV<=0".
     """
+    said = locals()
     from screenkit.cli import show, show_scores
+    from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
     from screenkit.flows.evaluate import evaluate as run  # torch wakes here, not at --help
-    from screenkit.recipe import Recipe
 
-    settings = (Recipe.load(recipe) if recipe else Recipe()).override(
-        model=model,
-        batch_atoms=batch_atoms,
-        device=device,
-        columns=columns,
-        name_column=name_column,
-        executor=executor,
-        workers=workers,
-        shard_size=shard_size,
-    )
+    settings = recipe_of(said)
     folder = output or show.default_output([source], settings.model + "-evaluation")
     with tracking(progress, verbose, quiet) as track:
         evaluation = run([source], labels, settings, folder, track, ids=ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from screenkit.cli import options as opt
+from screenkit.cli import options_cluster as cluster
 
 
 def explain(
@@ -18,7 +19,22 @@ def explain(
     draw: opt.Draw = None,
     executor: opt.Executor = None,
     workers: opt.Workers = None,
+    readers: cluster.Readers = None,
+    scheduler: cluster.Scheduler = None,
+    insecure: cluster.Insecure = None,
     shard_size: opt.ShardSize = None,
+    site: cluster.Site = None,
+    detach: cluster.Detach = None,
+    jobs: cluster.Jobs = None,
+    array_parallelism: cluster.ArrayParallelism = None,
+    time: cluster.Time = None,
+    cpus: cluster.Cpus = None,
+    memory: cluster.Memory = None,
+    partition: cluster.Partition = None,
+    account: cluster.Account = None,
+    qos: cluster.Qos = None,
+    gres: cluster.Gres = None,
+    constraint: cluster.Constraint = None,
     output: opt.Output = None,
     progress: opt.ProgressMode = None,
     verbose: opt.Verbose = False,
@@ -32,25 +48,15 @@ def explain(
 
     Example: screenkit explain hmof-knagcn --top 20
     """
+    said = locals()
     from screenkit.cli import show
+    from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
     from screenkit.flows.explain import explain as run  # torch wakes here, not at --help
-    from screenkit.flows.explain import is_run, recipe_of
-    from screenkit.recipe import Recipe
+    from screenkit.flows.explain import is_run
+    from screenkit.flows.explain import recipe_of as recipe_behind
 
-    settings = (Recipe.load(recipe) if recipe else recipe_of(sources)).override(
-        "explain",
-        model=model,
-        batch_atoms=batch_atoms,
-        device=device,
-        target=target,
-        names=names or None,
-        top=top,
-        draw=draw,
-        executor=executor,
-        workers=workers,
-        shard_size=shard_size,
-    )
+    settings = recipe_of(said, "explain", None if recipe else recipe_behind(sources))
     inside = sources[0] / "explain" if is_run(sources[0]) else None
     folder = output or inside or show.default_output(sources, settings.model + "-explain")
     with tracking(progress, verbose, quiet) as track:

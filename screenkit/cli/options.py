@@ -29,7 +29,10 @@ class ExecutorName(StrEnum):
     """Who does the work."""
 
     SERIAL = "serial"
+    AUTO = "auto"
     DASK = "dask"
+    DASK_CUDA = "dask-cuda"
+    SLURM = "slurm"
 
 
 def _path(text: str) -> Path:
@@ -37,6 +40,15 @@ def _path(text: str) -> Path:
     if not text:
         raise typer.BadParameter("an empty path; is a shell variable unset?")
     return Path(text)
+
+
+def _free(folder: Path | None) -> Path | None:
+    """Refuse a folder that another run holds: at once, and not when torch is awake."""
+    if folder is not None:
+        from screenkit.store.lock import RunLock
+
+        RunLock(folder).refuse()
+    return folder
 
 
 Sources = Annotated[
@@ -251,7 +263,9 @@ Executor = Annotated[
     ExecutorName | None,
     typer.Option(
         "--executor",
-        help="dask: one process per core; serial: all in this process. \\[default: dask]",
+        help="dask: one process per core; dask-cuda: one per GPU; serial: all in this process; "
+        "slurm: jobs on a cluster; auto: dask-cuda where there are GPUs, else dask. "
+        "\\[default: auto]",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -261,7 +275,7 @@ Workers = Annotated[
         "--workers",
         "-j",
         metavar="N",
-        help="Processes. \\[default: one per core]",
+        help="Processes; with dask-cuda, GPUs. \\[default: one per core; all GPUs]",
         rich_help_panel=RUNNING,
     ),
 ]
@@ -290,6 +304,7 @@ Output = Annotated[
         "-o",
         metavar="RUN",
         parser=_path,
+        callback=_free,
         help="Folder of the run. A run that was stopped goes on. \\[default: SOURCE-MODEL; of "
         "train SOURCE-MODEL-training, of explain RUN/explain or SOURCE-MODEL-explain]",
         rich_help_panel=OUTPUT,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from screenkit.report.words import duration, number
 from screenkit.track import Track
 
 _EVERY = 10.0  # seconds between two plain lines
+_LATELY = 32  # shards whose devices are shown
 
 
 @contextmanager
@@ -82,6 +84,8 @@ class Pace:
     failed: int = 0
     figures: dict[str, float] = field(default_factory=dict)
     """Of the last epoch."""
+    fed: deque[tuple[float, float, float]] = field(default_factory=lambda: deque(maxlen=_LATELY))
+    """Of the devices, lately: busy seconds, all seconds, and queue."""
     started: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,6 +112,11 @@ class Pace:
                 parts.append(f"{duration(left / rate)} left")
         if not self.figures:
             parts.append(f"{number(self.failed)} not ok")
+        if self.fed:
+            busy, watched, queues = map(sum, zip(*self.fed, strict=True))
+            share = busy / watched if watched else 0.0
+            ready = number(round(queues / len(self.fed)))
+            parts.append(f"devices {share:.0%} busy, {ready} structures ready")
         return ", ".join(parts)
 
 
@@ -134,6 +143,10 @@ class PlainTrack(Track):
             self._pace.done += structures
             self._pace.failed += failed
             self._maybe_say(self._pace)
+
+    def feed(self, busy: float, watched: float, queue: float) -> None:
+        if self._pace:
+            self._pace.fed.append((busy, watched, queue))
 
     def epoch(self, values: dict[str, float]) -> None:
         if self._pace:
@@ -189,6 +202,10 @@ class RichTrack(Track):
             self._pace.done += structures
             self._pace.failed += failed
             self._draw(self._pace)
+
+    def feed(self, busy: float, watched: float, queue: float) -> None:
+        if self._pace:
+            self._pace.fed.append((busy, watched, queue))
 
     def epoch(self, values: dict[str, float]) -> None:
         if self._pace:

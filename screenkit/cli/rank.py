@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import typer
 
 from screenkit.cli import options as opt
+from screenkit.cli import options_cluster as cluster
+from screenkit.cli import options_runs as of
 
 _TOO_MANY_FAILURES = 3
 
@@ -24,9 +27,25 @@ def rank(
     top: opt.Top = None,
     executor: opt.Executor = None,
     workers: opt.Workers = None,
+    readers: cluster.Readers = None,
+    scheduler: cluster.Scheduler = None,
+    insecure: cluster.Insecure = None,
     shard_size: opt.ShardSize = None,
+    site: cluster.Site = None,
+    detach: cluster.Detach = None,
+    jobs: cluster.Jobs = None,
+    array_parallelism: cluster.ArrayParallelism = None,
+    time: cluster.Time = None,
+    cpus: cluster.Cpus = None,
+    memory: cluster.Memory = None,
+    partition: cluster.Partition = None,
+    account: cluster.Account = None,
+    qos: cluster.Qos = None,
+    gres: cluster.Gres = None,
+    constraint: cluster.Constraint = None,
     max_failures: opt.MaxFailures = None,
     output: opt.Output = None,
+    dry_run: of.DryRun = False,
     progress: opt.ProgressMode = None,
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
@@ -40,31 +59,28 @@ def rank(
 
     Example: screenkit rank hmof/ --model knagcn --where "n_atoms < 500"
     """
-    from screenkit.cli import show
+    said = locals()
+    from screenkit.cli import show, show_runs
+    from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
-    from screenkit.flows.screen import screen  # torch wakes here, not at --help
-    from screenkit.recipe import Recipe
+    from screenkit.flows.screen import rehearse_screening, screen  # torch wakes here, not at --help
 
-    settings = (Recipe.load(recipe) if recipe else Recipe()).override(
-        model=model,
-        batch_atoms=batch_atoms,
-        device=device,
-        target=target,
-        where=where,
-        top=top,
-        executor=executor,
-        workers=workers,
-        shard_size=shard_size,
-        max_failures=max_failures,
-    )
+    settings = recipe_of(said)
     folder = output or show.default_output(sources, settings.model)
+    if dry_run:
+        show_runs.rehearsal(rehearse_screening(sources, settings, folder, ids))
+        return
     with tracking(progress, verbose, quiet) as track:
         screening = screen(sources, settings, folder, track, ids=ids)
     if not quiet:
         show.screening(screening, sources, ids)
-    limit = settings.max_failures
-    failed = screening.counts.get("failed", 0)
-    if screening.counts.get("ok", 0) == 0:
+    _judge(screening.counts, settings.max_failures, folder)
+
+
+def _judge(counts: Mapping[str, int], limit: int | None, folder: Path) -> None:
+    """Complain of a run that is complete, and not what was hoped for."""
+    failed = counts.get("failed", 0)
+    if counts.get("ok", 0) == 0:
         _complain("no structure is ok", folder)
     if limit is not None and failed > limit:
         _complain(f"{failed} failed, and --max-failures allows {limit}", folder)

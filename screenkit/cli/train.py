@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from screenkit.cli import options as opt
+from screenkit.cli import options_cluster as cluster
 from screenkit.cli import options_train as own
 
 
@@ -26,7 +27,22 @@ def train(
     device: opt.Device = None,
     executor: opt.Executor = None,
     workers: opt.Workers = None,
+    readers: cluster.Readers = None,
+    scheduler: cluster.Scheduler = None,
+    insecure: cluster.Insecure = None,
     shard_size: opt.ShardSize = None,
+    site: cluster.Site = None,
+    detach: cluster.Detach = None,
+    jobs: cluster.Jobs = None,
+    array_parallelism: cluster.ArrayParallelism = None,
+    time: cluster.Time = None,
+    cpus: cluster.Cpus = None,
+    memory: cluster.Memory = None,
+    partition: cluster.Partition = None,
+    account: cluster.Account = None,
+    qos: cluster.Qos = None,
+    gres: cluster.Gres = None,
+    constraint: cluster.Constraint = None,
     output: opt.Output = None,
     progress: opt.ProgressMode = None,
     verbose: opt.Verbose = False,
@@ -41,29 +57,13 @@ def train(
 
     Example: screenkit train labels.csv core2019.tar.xz --target co2_uptake
     """
+    said = locals()
     from screenkit.cli import show, show_scores
+    from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
     from screenkit.flows.train import train as run  # torch wakes here, not at --help
-    from screenkit.recipe import Recipe
 
-    settings = (Recipe.load(recipe) if recipe else Recipe()).override(
-        model=model,
-        targets=targets,
-        group_column=group_column,
-        name_column=name_column,
-        only=only,
-        splits=splits,
-        epochs=epochs,
-        seed=seed,
-        folds=folds,
-        repeats=repeats,
-        ensemble=ensemble,
-        trials=trials,
-        device=device,
-        executor=executor,
-        workers=workers,
-        shard_size=shard_size,
-    )
+    settings = recipe_of(said)
     folder = output or show.default_output(sources, settings.model + "-training")
     with tracking(progress, verbose, quiet) as track:
         training = run(labels, sources, settings, folder, track, ids=ids)

@@ -9,7 +9,7 @@ Not covered: which shards are left (`flows/stage.py`), what is done to them (`ta
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -33,13 +33,26 @@ class Work:
 
     def __iter__(self) -> Generator[tuple[Shard, list[Document]], None, None]:
         """Yield each shard with its structures, made as they are asked for."""
+        return self.deliver(self.shards)
+
+    def deliver(
+        self, shards: Iterable[Shard]
+    ) -> Generator[tuple[Shard, list[Document]], None, None]:
+        """Yield shards, asked for one at a time and in ascending order, with their structures."""
         if self.library is None:
-            for shard in self.shards:
+            for shard in shards:
                 yield shard, []
             return
-        spans = ((shard.start, shard.stop) for shard in self.shards)
-        with closing(self.library.deliver(spans)) as documents:
-            yield from zip(self.shards, documents, strict=True)
+        taken: list[Shard] = []
+
+        def spans() -> Iterator[tuple[int, int]]:
+            for shard in shards:
+                taken.append(shard)
+                yield shard.start, shard.stop
+
+        with closing(self.library.deliver(spans())) as documents:
+            for some in documents:
+                yield taken.pop(), some
 
     def only(self, shards: Sequence[Shard]) -> Work:
         """Return some of the work."""
@@ -60,6 +73,13 @@ class ShardReport:
     """Number of structures by code, without those that are ok."""
     seconds: float = 0.0
     """Wall time of the task."""
+    busy: float | None = None
+    """Seconds, of the `watched` ones, in which the worker's device was busy; None where nobody
+    feeds a device."""
+    watched: float = 0.0
+    """Seconds since the worker's last shard."""
+    queue: float = 0.0
+    """Structures that were ready when the device began a batch, beside those of the batch."""
 
 
 class Task(Protocol):

@@ -20,6 +20,7 @@ import screenkit
 from screenkit.crystal.library import Library
 from screenkit.errors import MismatchError, SourceError, StorageError, UsageError
 from screenkit.executors.hire import hire
+from screenkit.flows.again import keep_command
 from screenkit.flows.explain_files import Explanation, write_files
 from screenkit.flows.run_log import run_log
 from screenkit.flows.stage import PLAN, agree_on_plan, run_stage
@@ -35,7 +36,7 @@ from screenkit.store.publish import replace_text
 from screenkit.store.store import Store
 from screenkit.tasks.explain import ExplainTask
 from screenkit.tasks.featurize import warm_up
-from screenkit.tasks.predict import PredictTask, resolve_device
+from screenkit.tasks.predict import PredictTask, count_devices, resolve_device
 from screenkit.track import Track
 
 _OF_A_RUN = 10  # structures, where neither names nor a number are given
@@ -114,8 +115,9 @@ def explain(
         told.note(f"{len(chosen.library)} structures, {path.stem} on {device}, weights: {kind}")
         _own(output, plan)
         replace_text(output / _RECIPE, recipe.to_yaml("screenkit explain"))
+        keep_command(output)
         warm_up(checkpoint.graph)
-        executor = hire(recipe.run, output)
+        executor = hire(recipe.run, output, count_devices(recipe.predict.device))
         store = run_stage(
             chosen.library, plan, task, executor, output, told, targets=targets, label="Explaining"
         )

@@ -17,10 +17,10 @@ import numpy as np
 from pydantic import ValidationError
 
 from screenkit.crystal.library import Library
-from screenkit.errors import LabelError, Outcome, RecipeError
+from screenkit.errors import LabelError, RecipeError
 from screenkit.executors.hire import hire
 from screenkit.flows.stage import PLAN, run_stage
-from screenkit.graph.graph import Graph, GraphSettings, unstack
+from screenkit.graph.graph import Graph, GraphSettings
 from screenkit.learn.fit import Examples
 from screenkit.learn.labels import Labels
 from screenkit.models.catalog import model_class
@@ -32,7 +32,8 @@ from screenkit.settings import Settings
 from screenkit.store.merge import SHARDS
 from screenkit.store.row import Row
 from screenkit.store.shard_file import read_shards
-from screenkit.tasks.featurize import FeaturizeTask
+from screenkit.tasks.featurize import FeaturizeTask, graphs_of
+from screenkit.tasks.predict import count_devices
 from screenkit.track import Track
 
 
@@ -119,7 +120,7 @@ def gather(library: Library, table: Labels, recipe: Recipe, folder: Path, track:
         library,
         plan,
         task,
-        hire(recipe.run, folder),
+        hire(recipe.run, folder, count_devices(recipe.predict.device)),
         folder,
         track,
         targets=(),
@@ -167,12 +168,5 @@ def _read(plan: Plan, folder: Path) -> tuple[list[Row], list[Graph]]:
     for found in read_shards(folder / SHARDS, plan):
         shard_rows = found.rows()
         rows += shard_rows
-        ok = [row for row in shard_rows if row.outcome is Outcome.OK]
-        if ok:
-            graphs += unstack(
-                found.arrays,
-                [row.name for row in ok],
-                [row.n_atoms for row in ok],
-                [row.frame_ambiguous_fraction for row in ok],
-            )
+        graphs += graphs_of(shard_rows, found.arrays)
     return rows, graphs

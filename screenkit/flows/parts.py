@@ -8,6 +8,7 @@ Not covered: what the parts are (`flows/folds.py`, `flows/search.py`).
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -18,7 +19,7 @@ from typing import Any
 from screenkit.crystal.document import Document
 from screenkit.crystal.library import Library
 from screenkit.executors.executor import ShardReport, Work
-from screenkit.executors.hire import count_cores, hire
+from screenkit.executors.hire import hire
 from screenkit.flows.lesson import Lesson, examine, figures, learn
 from screenkit.flows.material import read_material
 from screenkit.flows.run_log import run_log
@@ -28,10 +29,12 @@ from screenkit.learn.split import Split
 from screenkit.plan import Shard
 from screenkit.recipe import Recipe
 from screenkit.store.publish import replace_text
+from screenkit.tasks.predict import count_devices
 from screenkit.track import Track
 
 GRAPHS = "graphs"
 """Name of the folder of graphs in the run's folder."""
+_ALONE = threading.Lock()  # seeds belong to a process, so it does one training at a time
 RESULT = "result.json"
 """Name of what a finished part leaves in its folder."""
 
@@ -99,7 +102,7 @@ class FitTask:
         part = self.parts[shard.index]
         folder = self.output / part.name
         folder.mkdir(parents=True, exist_ok=True)
-        with run_log(folder, None) as track:
+        with _ALONE, run_log(folder, None) as track:
             material = read_material(self.output / part.graphs, self.table)
             lesson = Lesson(material, part.split, part.recipe)
             learned = learn(lesson, folder, track)
@@ -127,12 +130,12 @@ def train_parts(
     todo = [i for i, part in enumerate(parts) if part.result(ground.output) is None]
     task = FitTask(ground.output, ground.table, tuple(parts))
     work = Work(tuple(Shard(i, i, i + 1) for i in todo), None)
-    workers = min(recipe.run.workers or count_cores(), max(len(todo), 1))
+    devices = count_devices(recipe.predict.device)
     ground.track.start(f"Training {kind}s", len(parts), len(parts) - len(todo))
     try:
         if todo:
             with (
-                hire(recipe.run.model_copy(update={"workers": workers}), ground.output) as executor,
+                hire(recipe.run, ground.output, devices, most=len(todo)) as executor,
                 closing(executor.run(task, work)) as reports,
             ):
                 for report in reports:

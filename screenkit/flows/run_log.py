@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +12,11 @@ from pathlib import Path
 
 from screenkit.errors import OutputError, ScreenkitError
 from screenkit.track import Relay, Track
+
+RUN_LOG = "run.log"
+"""Name of the log in the run's folder."""
+BEGUN = "begun"
+"""First word of the line that a run writes when it begins."""
 
 _log = logging.getLogger("screenkit")
 
@@ -31,6 +38,10 @@ class _Written(Relay):
         self._not_ok += failed
         _log.info("%d of %d, %d not ok", self._done, self._total, self._not_ok)
         super().advance(structures, failed)
+
+    def feed(self, busy: float, watched: float, queue: float) -> None:
+        _log.info("device busy %.2f of %.2f s, %.0f structures ready", busy, watched, queue)
+        super().feed(busy, watched, queue)
 
     def epoch(self, values: dict[str, float]) -> None:
         _log.info("%s", ", ".join(f"{name} {value:.6g}" for name, value in values.items()))
@@ -61,7 +72,7 @@ def run_log(folder: Path, listener: Track | None) -> Iterator[Track]:
         OutputError: the file cannot be opened.
     """
     try:
-        handler = _File(folder / "run.log", encoding="utf-8", errors="replace")
+        handler = _File(folder / RUN_LOG, encoding="utf-8", errors="replace")
     except OSError as error:
         raise OutputError(
             f"cannot write {folder / 'run.log'}: {error.strerror}", hint="give another --output"
@@ -71,6 +82,7 @@ def run_log(folder: Path, listener: Track | None) -> Iterator[Track]:
     _log.addHandler(handler)
     _log.setLevel(logging.INFO)
     _log.propagate = False  # the file is the place for it, the screen is the Track's
+    _log.info("%s: process %d on %s", BEGUN, os.getpid(), socket.gethostname())
     try:
         yield _Written(listener or Track())
     except (ScreenkitError, KeyboardInterrupt) as error:

@@ -22,6 +22,8 @@ import numpy as np
 import screenkit
 from screenkit.crystal.library import Library
 from screenkit.executors.hire import hire
+from screenkit.flows.again import keep_command
+from screenkit.flows.rehearse import Rehearsal, rehearse
 from screenkit.flows.run_log import run_log
 from screenkit.flows.stage import agree_on_plan, run_stage
 from screenkit.flows.versions import versions
@@ -37,8 +39,14 @@ from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
 from screenkit.store.store import Store
 from screenkit.tasks.featurize import warm_up
-from screenkit.tasks.predict import PredictTask, resolve_device
+from screenkit.tasks.predict import PredictTask, count_devices, resolve_device
 from screenkit.track import Relay, Track
+
+FILES = (
+    *("plan.json", "recipe.yaml", "again.json", "run.log", "shards/", "predictions.h5"),
+    *("ranking.csv", "shortlist.csv", "failures.csv", "summary.json", "report.html"),
+)
+"""What a screening leaves in its folder."""
 
 _MANY = 0.1  # share of the ranked structures
 
@@ -97,34 +105,22 @@ def screen(
     """
     started = time.monotonic()
     RunLock(output).refuse()  # listing the sources may take a while
-    path = find_checkpoint(recipe.model).resolve()
-    checkpoint = Checkpoint.load(path)
-    targets = [
-        target.model_dump(include={"name", "unit", "better"}) for target in checkpoint.targets
-    ]
-    recipe.rank.choose(targets)  # a slip costs a second here, the whole run later
-    device = resolve_device(recipe.predict.device)
-    library = Library.open(sources, ids)
-    plan = _plan(library, checkpoint, recipe)
-    task = PredictTask(
-        folder=output / SHARDS,
-        stamp=plan.stamp,
-        checkpoint=path,
-        digest=checkpoint.digest,
-        checks=recipe.checks,
-        settings=recipe.predict,
-    )
+    ready = _prepare(sources, recipe, output, ids)
+    library, plan, checkpoint = ready.library, ready.plan, ready.checkpoint
     with RunLock(output), run_log(output, track) as told:
-        told.note(f"{len(library)} structures, {path.stem} on {device}")
+        told.note(f"{len(library)} structures, {ready.task.checkpoint.stem} on {ready.device}")
         if library.ignored:
             told.note(f"files left out, as they do not end in .cif: {library.ignored}")
         agree_on_plan(output, plan)
         replace_text(output / "recipe.yaml", recipe.to_yaml(_command(sources, ids, output)))
+        keep_command(output)
         warm_up(checkpoint.graph)
         counter = _Counter(told)
         began = time.monotonic()
-        executor = hire(recipe.run, output)
-        store = run_stage(library, plan, task, executor, output, counter, targets=targets)
+        executor = hire(recipe.run, output, count_devices(recipe.predict.device))
+        store = run_stage(
+            library, plan, ready.task, executor, output, counter, targets=ready.targets
+        )
         predicting = time.monotonic() - began
         ranking = rank(store, recipe.rank)
         result = Screening(
@@ -142,7 +138,54 @@ def screen(
         return result
 
 
-def _plan(library: Library, checkpoint: Checkpoint, recipe: Recipe) -> Plan:
+def rehearse_screening(
+    sources: Sequence[Path], recipe: Recipe, output: Path, ids: Path | None = None
+) -> Rehearsal:
+    """Return what `screen` would do, and about how long it would take; writes nothing.
+
+    Raises:
+        ScreenkitError: as `screen` would before its work begins.
+    """
+    RunLock(output).refuse()
+    ready = _prepare(sources, recipe, output, ids)
+    return rehearse(ready.library, ready.plan, ready.task, recipe.run, output, FILES, ready.device)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ready:
+    """All that a screening needs before it may begin."""
+
+    library: Library
+    checkpoint: Checkpoint
+    targets: Sequence[dict[str, str]]
+    plan: Plan
+    task: PredictTask
+    device: str
+
+
+def _prepare(sources: Sequence[Path], recipe: Recipe, output: Path, ids: Path | None) -> _Ready:
+    """Look at model, settings and sources; make and write nothing."""
+    path = find_checkpoint(recipe.model).resolve()
+    checkpoint = Checkpoint.load(path)
+    targets = [
+        target.model_dump(include={"name", "unit", "better"}) for target in checkpoint.targets
+    ]
+    recipe.rank.choose(targets)  # a slip costs a second here, the whole run later
+    device = resolve_device(recipe.predict.device)
+    library = Library.open(sources, ids)
+    plan = plan_screening(library, checkpoint, recipe)
+    task = PredictTask(
+        folder=output / SHARDS,
+        stamp=plan.stamp,
+        checkpoint=path,
+        digest=checkpoint.digest,
+        checks=recipe.checks,
+        settings=recipe.predict,
+    )
+    return _Ready(library, checkpoint, targets, plan, task, device)
+
+
+def plan_screening(library: Library, checkpoint: Checkpoint, recipe: Recipe) -> Plan:
     """Return the plan: structures, shards, and whatever may change a number beyond rounding."""
     return Plan(
         structures=len(library),

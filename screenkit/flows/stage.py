@@ -8,9 +8,8 @@ Not covered: two runs at once (hold a `RunLock`), and what comes after the merge
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,8 @@ from screenkit.executors.executor import Executor, ShardReport, Task, Work
 from screenkit.plan import Plan, Shard
 from screenkit.store.layout import PREDICTIONS, Product
 from screenkit.store.merge import SHARDS, merge
-from screenkit.store.publish import publish, sweep
-from screenkit.store.shard_file import read_shard, shard_path
+from screenkit.store.publish import publish, set_aside, sweep
+from screenkit.store.shard_file import check_shard, shard_path
 from screenkit.store.store import Store
 from screenkit.track import Track
 
@@ -74,6 +73,8 @@ def run_stage(
         with closing(_do(library, todo, task, executor)) as reports:
             for report in reports:
                 done += report.structures
+                if report.busy is not None:
+                    track.feed(report.busy, report.watched, report.queue)
                 track.advance(report.structures, report.structures - report.ok)
         merge(folder, plan, library.names, targets, product)
     except StorageError as error:
@@ -125,13 +126,11 @@ def _missing(folder: Path, plan: Plan, track: Track) -> Iterator[Shard]:
     for shard in plan.shards:
         path = shard_path(folder, shard)
         try:
-            read_shard(path, shard, stamp)
+            check_shard(path, shard, stamp)
         except FileNotFoundError:
             yield shard
         except StorageError as error:
-            aside = path.with_name(f".{path.name}.damaged")
-            with suppress(OSError):  # where it stays, the merge refuses it
-                os.replace(path, aside)
+            aside = set_aside(path, "damaged")  # where it stays, the merge refuses it
             track.note(f"{error.message}; moved to {aside.name} and done again")
             yield shard
 

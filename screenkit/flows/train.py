@@ -19,6 +19,7 @@ from typing import Any
 
 from screenkit.crystal.library import Library
 from screenkit.errors import UsageError
+from screenkit.flows.again import keep_command
 from screenkit.flows.folds import cross
 from screenkit.flows.lesson import CHECKPOINT, Lesson, examine, learn, split_once
 from screenkit.flows.material import gather, network_settings
@@ -73,6 +74,7 @@ def train(
     _refuse(recipe)
     with RunLock(output), run_log(output, track) as track:
         replace_text(output / "recipe.yaml", recipe.to_yaml("screenkit train"))
+        keep_command(output)
         table = read_labels(labels, recipe.labels.targets, recipe.labels)
         library = Library.open(sources, ids)
         if recipe.labels.only:

@@ -5,7 +5,7 @@ Not covered: graphs of different k in one batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -43,13 +43,18 @@ class GraphBatch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> GraphBatch:
         """Return the same batch on another device."""
-        moved: dict[str, Any] = {}
+        return self._with(lambda value: value.to(device, non_blocking=non_blocking))
+
+    def pinned(self) -> GraphBatch:
+        """Return the same batch in memory that a CUDA device copies from without waiting."""
+        return self._with(lambda value: value.pin_memory())
+
+    def _with(self, change: Callable[[torch.Tensor], torch.Tensor]) -> GraphBatch:
+        changed: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            moved[field.name] = (
-                None if value is None else value.to(device, non_blocking=non_blocking)
-            )
-        return GraphBatch(**moved)
+            changed[field.name] = None if value is None else change(value)
+        return GraphBatch(**changed)
 
     @property
     def filled(self) -> torch.Tensor:

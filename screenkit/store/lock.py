@@ -32,7 +32,7 @@ _PATIENCE = 1.0  # seconds to wait for another starter
 
 
 @dataclass(frozen=True, slots=True)
-class _Holder:
+class Holder:
     """Who holds a lock."""
 
     host: str
@@ -44,13 +44,18 @@ class _Holder:
     """When it took the lock, for people."""
 
     @classmethod
-    def me(cls) -> _Holder:
+    def me(cls) -> Holder:
         now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
         return cls(socket.gethostname(), os.getpid(), _boot(), _started(os.getpid()), now)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it is a process of this host."""
+        return self.host == socket.gethostname()
+
     def is_dead(self) -> bool:
         """True only when it cannot be alive."""
-        if self.host != socket.gethostname():
+        if not self.is_here:
             return False
         return self.boot != _boot() or _started(self.pid) != self.started
 
@@ -61,7 +66,7 @@ class RunLock:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / LOCK
-        self._mine: _Holder | None = None
+        self._mine: Holder | None = None
 
     def refuse(self) -> None:
         """Look, before any work, whether a live run holds the folder; make and take nothing.
@@ -69,7 +74,7 @@ class RunLock:
         Raises:
             OutputError: one does.
         """
-        holder = self._read()
+        holder = self.holder()
         if holder is not None and not holder.is_dead():
             raise self._held(holder)
 
@@ -102,13 +107,13 @@ class RunLock:
         trace: TracebackType | None,
     ) -> None:
         # A fork of this process has the object, but not the lock.
-        if self._mine is not None and self._mine.pid == os.getpid() and self._read() == self._mine:
+        if self._mine is not None and self._mine.pid == os.getpid() and self.holder() == self._mine:
             with suppress(OSError):
                 self._path.unlink()
         self._mine = None
 
     def _take(self) -> None:
-        me = _Holder.me()
+        me = Holder.me()
         data = (json.dumps(asdict(me)) + "\n").encode()
         for _ in range(3):
             try:
@@ -119,7 +124,7 @@ class RunLock:
                 raise
             except StorageError as error:
                 raise self._no_folder(error.message) from None
-            holder = self._read()
+            holder = self.holder()
             if holder is not None and not holder.is_dead():
                 raise self._held(holder)
             if holder is None and self._path.exists():
@@ -130,13 +135,14 @@ class RunLock:
                 self._path.unlink()
         raise OutputError(f"cannot take {self._path}", hint="run the same command again")
 
-    def _read(self) -> _Holder | None:
+    def holder(self) -> Holder | None:
+        """Return who holds the folder, or held it and died; None where nobody does."""
         try:
-            return _Holder(**json.loads(self._path.read_bytes()))
+            return Holder(**json.loads(self._path.read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
 
-    def _held(self, holder: _Holder) -> OutputError:
+    def _held(self, holder: Holder) -> OutputError:
         return OutputError(
             f"{self.folder} is in use by process {holder.pid} on {holder.host} "
             f"since {holder.since}",

@@ -21,7 +21,7 @@ from screenkit.errors import StorageError
 from screenkit.plan import Plan, Shard
 from screenkit.store.layout import COLUMNS, PREDICTIONS, SCHEMA_VERSION, Product
 from screenkit.store.seal import replace_sealed
-from screenkit.store.shard_file import ShardFile, read_shards, shard_path, text_dtype
+from screenkit.store.shard_file import ShardFile, check_shards, read_shards, shard_path, text_dtype
 
 SHARDS = "shards"
 """Name of the folder of shards in the run's folder."""
@@ -52,7 +52,7 @@ def merge(
     """
     folder, path = run_folder / SHARDS, run_folder / product.file
     _refuse_foreign(folder, plan.shards)
-    widths = _widths(_shards(folder, plan, names, targets))
+    widths = _widths(check_shards(folder, plan))
     with replace_sealed(path, product.name) as file:
         _describe(file, plan, targets, widths, product)
         _copy(file, plan.structures, _shards(folder, plan, names, targets))
@@ -87,12 +87,12 @@ def _shards(
         yield found
 
 
-def _widths(shards: Iterator[ShardFile]) -> dict[str, int]:
+def _widths(shards: Iterator[Mapping[str, int]]) -> dict[str, int]:
     """Return the bytes of the longest text of each text column."""
     widths = {column.name: 1 for column in COLUMNS if column.dtype == "text"}
-    for shard in shards:
-        for name, width in widths.items():
-            widths[name] = max(width, shard.columns[name].dtype.itemsize)
+    for found in shards:
+        for name, width in found.items():
+            widths[name] = max(widths[name], width)
     return widths
 
 

@@ -134,6 +134,17 @@ def replace_bytes(path: Path, data: bytes | Iterable[bytes]) -> None:
         new.replace()
 
 
+def set_aside(path: Path, why: str) -> Path:
+    """Hide a file under a name that says why, and return where it is now.
+
+    Where it cannot be moved, it stays.
+    """
+    aside = path.with_name(f".{path.name}.{why}")
+    with suppress(OSError):
+        os.replace(path, aside)
+    return aside
+
+
 def sweep(folder: Path) -> int:
     """Remove the drafts of dead processes; call it while you hold the folder's RunLock.
 

@@ -1,8 +1,9 @@
 """The seal: 512 bytes before an HDF5 file that say what it is and what its bytes hash to.
 
 libhdf5 hangs on some damaged files and reads others without a word, so nothing is handed to it
-before its SHA-256 is right. HDF5 takes the seal for a user block and skips it. A small file is
-built in memory and sealed as bytes; one of any size is written piece by piece (`replace_sealed`).
+before its SHA-256 is right. HDF5 takes the seal for a user block and skips it. It may also count
+what is in the file: 512 bytes are then enough to know how far a run is. A small file is built in
+memory and sealed as bytes; one of any size is written piece by piece (`replace_sealed`).
 
 Not covered: forgery. Whoever can write the file can write a fitting seal.
 """
@@ -13,9 +14,11 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import h5py
@@ -31,20 +34,52 @@ LIBVER = ("v108", "v110")
 
 _SEAL = re.compile(
     rb"screenkit (?P<kind>[a-z]+)\nschema (?P<schema>\d+)\nlength (?P<length>\d+)\n"
-    rb"sha256 (?P<digest>[0-9a-f]{64})\n\0*"
+    rb"sha256 (?P<digest>[0-9a-f]{64})\n(?P<counts>(?:[a-z]+ \d+\n)*)\0*"
 )
 
 
-def make_seal(kind: str, length: int, digest: str) -> bytes:
-    """Return the 512 bytes for a body of `length` bytes with this hex SHA-256."""
-    text = f"screenkit {kind}\nschema {SCHEMA_VERSION}\nlength {length}\nsha256 {digest}\n"
-    return text.encode().ljust(SEAL_SIZE, b"\0")
+@dataclass(frozen=True, slots=True)
+class _Seal:
+    """What the first 512 bytes say."""
+
+    length: int
+    """Bytes of what follows."""
+    digest: str
+    """Hex SHA-256 of the counts, as they stand in the seal, and of what follows."""
+    counts: bytes = b""
+    """Lines of a word and a number: what is in the file, for those who only want to know that."""
+
+    def to_bytes(self, kind: str) -> bytes:
+        text = (
+            f"screenkit {kind}\nschema {SCHEMA_VERSION}\nlength {self.length}\n"
+            f"sha256 {self.digest}\n"
+        )
+        return (text.encode() + self.counts).ljust(SEAL_SIZE, b"\0")
 
 
-def seal(kind: str, data: bytes) -> bytes:
-    """Return an HDF5 file with its user block filled in."""
+def seal(kind: str, data: bytes, counts: Mapping[str, int] = MappingProxyType({})) -> bytes:
+    """Return an HDF5 file with its user block filled in.
+
+    Args:
+        counts: of what is in it, by a word of small letters.
+    """
     body = memoryview(data)[SEAL_SIZE:]
-    return make_seal(kind, len(body), hashlib.sha256(body).hexdigest()) + bytes(body)
+    lines = "".join(f"{word} {count}\n" for word, count in counts.items()).encode()
+    digest = hashlib.sha256(lines)
+    digest.update(body)
+    return _Seal(len(body), digest.hexdigest(), lines).to_bytes(kind) + bytes(body)
+
+
+def read_counts(kind: str, path: Path) -> Mapping[str, int]:
+    """Return what the seal of a file counts; the rest of the file is not looked at.
+
+    Raises:
+        FileNotFoundError: there is none.
+        StorageError: its seal is damaged, or another version wrote it.
+    """
+    with _reading(path), open(path, "rb") as file:
+        lines = _read_seal(kind, path, file.read(SEAL_SIZE)).counts.decode().splitlines()
+    return {word: int(count) for word, count in map(str.split, lines)}
 
 
 def open_sealed(kind: str, path: Path) -> bytes:
@@ -54,35 +89,38 @@ def open_sealed(kind: str, path: Path) -> bytes:
         FileNotFoundError: there is none.
         StorageError: its seal or its bytes are damaged, or another version wrote it.
     """
-    try:
+    with _reading(path):
         data = path.read_bytes()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}") from None
-    length, digest = _read_seal(kind, path, data[:SEAL_SIZE])
+    said = _read_seal(kind, path, data[:SEAL_SIZE])
     body = memoryview(data)[SEAL_SIZE:]
-    if len(body) != length or hashlib.sha256(body).hexdigest() != digest:
-        raise _damaged(path, length, len(body))
+    found = hashlib.sha256(said.counts)
+    found.update(body)
+    if len(body) != said.length or found.hexdigest() != said.digest:
+        raise _damaged(path, said.length, len(body))
     return data
 
 
 def check_sealed(kind: str, path: Path) -> None:
     """Read a sealed file of any size once, in pieces, and raise as `open_sealed` does."""
+    with _reading(path), open(path, "rb") as file:
+        said = _read_seal(kind, path, file.read(SEAL_SIZE))
+        found = hashlib.file_digest(file, lambda: hashlib.sha256(said.counts)).hexdigest()
+        size = file.tell() - SEAL_SIZE
+    if size != said.length or found != said.digest:
+        raise _damaged(path, said.length, size)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        with open(path, "rb") as file:
-            length, digest = _read_seal(kind, path, file.read(SEAL_SIZE))
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-            size = file.tell() - SEAL_SIZE
+        yield
     except FileNotFoundError:
         raise
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from None
-    if size != length or found != digest:
-        raise _damaged(path, length, size)
 
 
-def _read_seal(kind: str, path: Path, head: bytes) -> tuple[int, str]:
+def _read_seal(kind: str, path: Path, head: bytes) -> _Seal:
     match = _SEAL.fullmatch(head) if len(head) == SEAL_SIZE else None
     if match is None or match["kind"] != kind.encode():
         raise StorageError(f"{path} is damaged or no {kind} file of screenkit")
@@ -91,10 +129,10 @@ def _read_seal(kind: str, path: Path, head: bytes) -> tuple[int, str]:
             f"{path} has layout {int(match['schema'])}, this screenkit reads {SCHEMA_VERSION}",
             hint="run it again with another --output",
         )
-    length, digest = int(match["length"]), match["digest"].decode()
-    if head != make_seal(kind, length, digest):
+    said = _Seal(int(match["length"]), match["digest"].decode(), match["counts"])
+    if head != said.to_bytes(kind):
         raise StorageError(f"{path} has a damaged seal")
-    return length, digest
+    return said
 
 
 def _damaged(path: Path, length: int, found: int) -> StorageError:
@@ -176,6 +214,6 @@ class _Tape(io.RawIOBase):
         while data := os.pread(self._draft.fd, 2**18, place):
             digest.update(data)
             place += len(data)
-        head = make_seal(self._kind, place - SEAL_SIZE, digest.hexdigest())
+        head = _Seal(place - SEAL_SIZE, digest.hexdigest()).to_bytes(self._kind)
         if os.pwrite(self._draft.fd, head, 0) != SEAL_SIZE:
             raise OSError(5, "short write")

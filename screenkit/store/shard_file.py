@@ -12,11 +12,12 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -37,6 +38,7 @@ from screenkit.store.seal import LIBVER, SEAL_SIZE, open_sealed, seal
 
 KIND = "shard"
 ARRAYS = "arrays"
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +136,24 @@ def read_shard(path: Path, shard: Shard, stamp: str) -> ShardFile:
         FileNotFoundError: there is none.
         StorageError: it is damaged, or belongs to another shard or another plan.
     """
+    return _checked(_decode, path, shard, stamp)
+
+
+def check_shard(path: Path, shard: Shard, stamp: str) -> Mapping[str, int]:
+    """Check one shard as `read_shard` does, without reading what is in its columns.
+
+    Returns:
+        Bytes of the longest text of each text column.
+    """
+    return _checked(_widths, path, shard, stamp)
+
+
+def _checked(
+    look: Callable[[bytes, Path, Shard, str], _Found], path: Path, shard: Shard, stamp: str
+) -> _Found:
     data = open_sealed(KIND, path)
     try:
-        return _decode(data, path, shard, stamp)
+        return look(data, path, shard, stamp)
     except (KeyError, OSError, TypeError, ValueError) as error:
         raise StorageError(f"{path} does not hold what a shard holds: {error}") from None
 
@@ -147,10 +164,24 @@ def read_shards(folder: Path, plan: Plan) -> Iterator[ShardFile]:
     Raises:
         StorageError: one is missing or damaged, or belongs to another plan.
     """
+    yield from _each(read_shard, folder, plan)
+
+
+def check_shards(folder: Path, plan: Plan) -> Iterator[Mapping[str, int]]:
+    """Check every shard of a finished stage as `read_shards` does; yield what `check_shard` gives.
+
+    Raises:
+        StorageError: one is missing or damaged, or belongs to another plan.
+    """
+    yield from _each(check_shard, folder, plan)
+
+
+def _each(look: Callable[[Path, Shard, str], _Found], folder: Path, plan: Plan) -> Iterator[_Found]:
+    stamp = plan.stamp
     for shard in plan.shards:
         path = shard_path(folder, shard)
         try:
-            yield read_shard(path, shard, plan.stamp)
+            yield look(path, shard, stamp)
         except FileNotFoundError:
             raise StorageError(f"{path} is missing", hint="run the same command again") from None
 
@@ -187,24 +218,37 @@ def _encode(
         for name, array in arrays.items():
             file.create_dataset(f"{ARRAYS}/{name}", data=array)
         file.attrs["complete"] = True
-    return seal(KIND, buffer.getvalue())
+    outcomes = Counter(row.outcome for row in rows)
+    return seal(KIND, buffer.getvalue(), {outcome.value: outcomes[outcome] for outcome in Outcome})
 
 
-def _decode(data: bytes, path: Path, shard: Shard, stamp: str) -> ShardFile:
+@contextmanager
+def _opened(data: bytes, path: Path, shard: Shard, stamp: str) -> Iterator[h5py.File]:
     with h5py.File(io.BytesIO(data), "r") as file:
         found = Shard(*(int(file.attrs[key]) for key in ("shard", "start", "stop")))
         if str(file.attrs["plan"]) != stamp:
             raise StorageError(f"{path} belongs to another plan")
         if found != shard or not file.attrs["complete"]:
             raise StorageError(f"{path} is shard {found.index}, not {shard.index}")
+        if any(file[column.name].shape != (len(shard),) for column in COLUMNS):
+            raise StorageError(f"{path} has columns of different length")
+        yield file
+
+
+def _widths(data: bytes, path: Path, shard: Shard, stamp: str) -> Mapping[str, int]:
+    with _opened(data, path, shard, stamp) as file:
+        texts = [column.name for column in COLUMNS if column.dtype == "text"]
+        return {name: file[name].dtype.itemsize for name in texts}
+
+
+def _decode(data: bytes, path: Path, shard: Shard, stamp: str) -> ShardFile:
+    with _opened(data, path, shard, stamp) as file:
         targets = tuple(json.loads(file.attrs["targets"]))
         columns = {column.name: file[column.name][()] for column in COLUMNS}
         arrays = {name: file[ARRAYS][name][()] for name in file.get(ARRAYS, ())}
         group = file[str(file.attrs["product"])]
         read = [group[target][()] for target in targets]
         values = np.stack(read, axis=1) if read else np.empty((len(shard), 0), np.float32)
-    if any(len(column) != len(shard) for column in columns.values()):
-        raise StorageError(f"{path} has columns of different length")
     return ShardFile(path, shard, targets, columns, values, arrays)
 
 

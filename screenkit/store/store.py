@@ -118,3 +118,14 @@ class Store:
         for chunk in self.chunks([name]):
             counts.update(chunk[name].tolist())
         return counts
+
+
+def stamp_of(path: Path) -> str:
+    """Return the stamp of the plan that a merged file belongs to; it is named like its product.
+
+    Raises:
+        StorageError: it is damaged.
+    """
+    check_sealed(path.stem, path)
+    with h5py.File(path, "r") as file:
+        return str(file.attrs["plan"])

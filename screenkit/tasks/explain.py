@@ -31,7 +31,7 @@ from screenkit.settings import Settings
 from screenkit.store.row import Row
 from screenkit.store.shard_file import ShardFile, write_shard
 from screenkit.tasks.featurize import report
-from screenkit.tasks.predict import PredictTask, as_memory_allows, finish
+from screenkit.tasks.predict import PredictTask, as_memory_allows, finish, with_gauge
 
 
 class ExplainSettings(Settings):
@@ -100,7 +100,9 @@ def in_units(weights: np.ndarray, kind: AtomWeights, checkpoint: Checkpoint) -> 
     return scaled + checkpoint.means if kind == "site" else scaled
 
 
-def weigh(network: Model, graphs: Sequence[Graph]) -> list[tuple[np.ndarray, np.ndarray] | None]:
+def weigh(
+    network: Model, graphs: Sequence[Graph], batch: GraphBatch | None = None
+) -> list[tuple[np.ndarray, np.ndarray] | None]:
     """Return outputs (T,) and weights (n, T), float32, of each graph; None without memory."""
 
     def work(batch: GraphBatch) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -109,7 +111,7 @@ def weigh(network: Model, graphs: Sequence[Graph]) -> list[tuple[np.ndarray, np.
         stops = np.cumsum(batch.counts.cpu().numpy())[:-1]
         return list(zip(outputs, np.split(weights, stops), strict=True))
 
-    return as_memory_allows(work, graphs, next(network.parameters()).device)
+    return as_memory_allows(work, graphs, next(network.parameters()).device, batch)
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class ExplainTask:
         targets = [target.name for target in checkpoint.targets]
         arrays = pack_explained(found) if found else {}
         write_shard(self.predict.folder, shard, rows, targets, self.predict.stamp, arrays)
-        return report(shard, rows, time.monotonic() - started)
+        return with_gauge(report(shard, rows, time.monotonic() - started))
 
     def attempt(self, documents: Sequence[Document]) -> None:
         """Do the same work and keep nothing; for finding out which document kills a worker."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from screenkit.crystal.elements import SYMBOLS
 from screenkit.crystal.neighbors import Neighbors
 from screenkit.errors import CrystalError, Outcome
 from screenkit.executors.executor import ShardReport
+from screenkit.executors.readers import readers
 from screenkit.graph.build import build_graph
-from screenkit.graph.graph import Graph, GraphSettings, stack
+from screenkit.graph.graph import Graph, GraphSettings, stack, unstack
 from screenkit.plan import Shard
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
@@ -69,6 +71,55 @@ def featurize(
         if built is not None:
             row = dataclasses.replace(row, frame_ambiguous_fraction=built.frame_ambiguous_fraction)
         yield row, built
+
+
+_PORTION = 8  # structures that a reader takes at once
+
+
+def featurize_ahead(
+    documents: Sequence[Document],
+    checks: CheckSettings,
+    graph: GraphSettings,
+    lost: Mapping[str, str],
+    known: frozenset[int] | None,
+) -> Iterator[tuple[Row, Graph | None]]:
+    """Do as `featurize`, by the readers of this process where it has some; in the same order.
+
+    Raises:
+        ReaderLostError: a structure has killed a reader.
+    """
+    crew = readers()
+    if crew is None:
+        yield from featurize(documents, checks, graph, lost, known)
+        return
+    build = functools.partial(_pack, checks=checks, graph=graph, lost=lost, known=known)
+    portions = (documents[i : i + _PORTION] for i in range(0, len(documents), _PORTION))
+    for rows, arrays in crew.each(build, portions):
+        graphs = iter(graphs_of(rows, arrays))
+        for row in rows:
+            yield row, next(graphs) if row.outcome is Outcome.OK else None
+
+
+def _pack(
+    documents: Sequence[Document],
+    checks: CheckSettings,
+    graph: GraphSettings,
+    lost: Mapping[str, str],
+    known: frozenset[int] | None,
+) -> tuple[list[Row], dict[str, np.ndarray]]:
+    """Return rows, and the graphs of those that are `ok` side by side: few arrays travel light."""
+    results = list(featurize(documents, checks, graph, lost, known))
+    graphs = [built for _, built in results if built is not None]
+    return [row for row, _ in results], stack(graphs) if graphs else {}
+
+
+def graphs_of(rows: Sequence[Row], arrays: Mapping[str, np.ndarray]) -> list[Graph]:
+    """Return the graphs of the rows that are `ok`, from `stack`'s arrays."""
+    ok = [row for row in rows if row.outcome is Outcome.OK]
+    if not ok:
+        return []
+    names, counts = [row.name for row in ok], [row.n_atoms for row in ok]
+    return unstack(arrays, names, counts, [row.frame_ambiguous_fraction for row in ok])
 
 
 def _refuse_strangers(crystal: Crystal, known: frozenset[int] | None) -> None:
@@ -123,7 +174,7 @@ class FeaturizeTask:
         self, shard: Shard, documents: Sequence[Document], lost: Mapping[str, str] = {}
     ) -> ShardReport:
         started = time.monotonic()
-        results = list(featurize(documents, self.checks, self.graph, lost, self.known))
+        results = list(featurize_ahead(documents, self.checks, self.graph, lost, self.known))
         rows = [row for row, _ in results]
         graphs = [graph for _, graph in results if graph is not None]
         arrays = stack(graphs) if graphs else {}

@@ -1,6 +1,7 @@
 """Predict the structures of one shard: read, build graphs, run the network, write the rows.
 
-A thread reads and builds graphs ahead while the network runs. Batches are made of neighbours in
+A thread reads and builds graphs ahead while the network runs; where the worker has readers, they do
+it and the thread collects. Batches are made of neighbours in
 the library's order, so that a shard that is done again gives the same numbers to the last bit.
 """
 
@@ -24,6 +25,7 @@ from screenkit.crystal.checks import CheckSettings
 from screenkit.crystal.document import Document
 from screenkit.errors import MismatchError, UsageError
 from screenkit.executors.executor import ShardReport
+from screenkit.executors.readers import readers
 from screenkit.graph.batch import GraphBatch, collate, pack
 from screenkit.graph.graph import Graph
 from screenkit.models.checkpoint import Checkpoint
@@ -32,10 +34,13 @@ from screenkit.plan import Shard
 from screenkit.settings import Settings, worded
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
-from screenkit.tasks.featurize import featurize, report
+from screenkit.tasks.featurize import featurize_ahead, report
+from screenkit.tasks.gauge import Gauge
 
 _BATCHES_AHEAD = 2
 _BATCH_ATOMS = {"cpu": 4096, "cuda": 65536}
+_GAUGE = Gauge()
+_LOADING = threading.Lock()  # a worker that takes two shards at once has one network
 _Item = TypeVar("_Item")
 
 
@@ -66,6 +71,14 @@ def resolve_device(device: str) -> str:
                 hint="use --device cpu, or install a CUDA build of torch",
             )
     return device
+
+
+def count_devices(device: str) -> int:
+    """Return among how many CUDA devices the work may be divided, by the setting.
+
+    None on the CPU; nor where one device is named by its number.
+    """
+    return torch.cuda.device_count() if resolve_device(device) == "cuda" else 0
 
 
 @functools.lru_cache(maxsize=2)
@@ -106,7 +119,7 @@ class PredictTask:
         checkpoint, _ = self.network()
         targets = [target.name for target in checkpoint.targets]
         write_shard(self.folder, shard, rows, targets, self.stamp)
-        return report(shard, rows, time.monotonic() - started)
+        return with_gauge(report(shard, rows, time.monotonic() - started))
 
     def attempt(self, documents: Sequence[Document]) -> None:
         """Do the same work and keep nothing; for finding out which document kills a worker."""
@@ -114,7 +127,8 @@ class PredictTask:
 
     def network(self) -> tuple[Checkpoint, Model]:
         """Return the checkpoint and its network on the device."""
-        return load_network(self.checkpoint, self.digest, resolve_device(self.settings.device))
+        with _LOADING:
+            return load_network(self.checkpoint, self.digest, resolve_device(self.settings.device))
 
     def _batch_atoms(self) -> int:
         on_cpu = resolve_device(self.settings.device) == "cpu"
@@ -133,19 +147,24 @@ class PredictTask:
         documents: Sequence[Document],
         lost: Mapping[str, str],
         rows: list[Row],
-        run: Callable[[Model, Sequence[Graph]], Sequence[_Item | None]],
+        run: Callable[[Model, Sequence[Graph], GraphBatch | None], Sequence[_Item | None]],
     ) -> Iterator[tuple[int, Graph, _Item | None]]:
         """Yield place in `rows`, graph and result of each structure that reaches the network.
 
         Args:
             rows: empty; takes the row of each document, in their order, ahead of its result.
-            run: gives a result per graph, None where memory does not allow it.
+            run: gives a result per graph, None where memory does not allow it; may be given the
+                graphs as a batch too.
+
+        Raises:
+            ReaderLostError: a structure has killed a process that builds graphs.
         """
         checkpoint, network = self.network()
         waiting: list[int] = []  # places in `rows` whose graphs are on their way to the network
 
         def graphs() -> Iterator[Graph]:
-            found = featurize(documents, self.checks, checkpoint.graph, lost, network.elements)
+            known = network.elements
+            found = featurize_ahead(documents, self.checks, checkpoint.graph, lost, known)
             for row, graph in found:
                 rows.append(row)
                 if graph is not None:
@@ -153,32 +172,63 @@ class PredictTask:
                     yield graph
 
         done = 0
-        for batch in ahead(pack(graphs(), self._batch_atoms()), _BATCHES_AHEAD):
-            for graph, result in zip(batch, run(network, batch), strict=True):
+        device = next(network.parameters()).device
+        packed = ((some, pinned(some, device)) for some in pack(graphs(), self._batch_atoms()))
+        for some, batch in ahead(packed, _BATCHES_AHEAD):
+            with _GAUGE.running(queue=len(waiting) - done - len(some)):
+                results = run(network, some, batch)
+            for graph, result in zip(some, results, strict=True):
                 yield waiting[done], graph, result
                 done += 1
 
 
-def run_network(network: Model, graphs: Sequence[Graph]) -> list[np.ndarray | None]:
+def with_gauge(report: ShardReport) -> ShardReport:
+    """Return the report with what the gauge says, where this process has readers."""
+    if readers() is None:
+        return report
+    busy, watched, queue = _GAUGE.read()
+    return dataclasses.replace(report, busy=busy, watched=watched, queue=queue)
+
+
+def pinned(graphs: Sequence[Graph], device: torch.device) -> GraphBatch | None:
+    """Return the graphs as a batch that CUDA copies without waiting; None for other devices."""
+    if device.type != "cuda":
+        return None
+    try:
+        return collate(graphs).pinned()
+    except (RuntimeError, MemoryError):  # too large; `as_memory_allows` takes less at a time
+        return None
+
+
+def run_network(
+    network: Model, graphs: Sequence[Graph], batch: GraphBatch | None = None
+) -> list[np.ndarray | None]:
     """Return (T,) float32 per graph: the network's outputs; None where memory does not allow it."""
 
     def predict(batch: GraphBatch) -> list[np.ndarray]:
         with torch.inference_mode():
             return list(network(batch).float().cpu().numpy())
 
-    return as_memory_allows(predict, graphs, next(network.parameters()).device)
+    return as_memory_allows(predict, graphs, next(network.parameters()).device, batch)
 
 
 def as_memory_allows(
-    work: Callable[[GraphBatch], Sequence[_Item]], graphs: Sequence[Graph], device: torch.device
+    work: Callable[[GraphBatch], Sequence[_Item]],
+    graphs: Sequence[Graph],
+    device: torch.device,
+    batch: GraphBatch | None = None,
 ) -> list[_Item | None]:
     """Return what `work` makes of each graph; None where memory does not allow it.
 
     A batch that does not fit into memory is halved, again and again, until each structure has
     been tried alone.
+
+    Args:
+        batch: the graphs, where they are collated already.
     """
     try:
-        return list(work(collate(graphs).to(device)))
+        batch = collate(graphs) if batch is None else batch
+        return list(work(batch.to(device, non_blocking=True)))
     except (torch.cuda.OutOfMemoryError, MemoryError):
         pass
     except RuntimeError as error:

@@ -32,6 +32,11 @@ def test_a_library_and_a_model_will_do(library: Path, model: Path, tmp_path: Pat
     words = ["explain", str(library), "-m", str(model), "--name", "NaCl", "--name", "double"]
     assert run([*words, "--executor", "serial", "-o", str(output), "-q", "--draw", "0"]) == 0
     assert sorted(p.name for p in (output / "cif").iterdir()) == ["NaCl.cif", "double.cif"]
+    assert run(["verify", str(output)]) == 0
+    (output / "atoms.h5").write_bytes(b"not what it was")
+    assert run(["verify", str(output)]) == 74
+    assert run(["verify", str(output), "--repair"]) == 0
+    assert run(["verify", str(output)]) == 0
 
 
 def test_a_slip_is_one_clear_line(ranked: Path, capsys: pytest.CaptureFixture[str]):

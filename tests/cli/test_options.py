@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from typer.models import OptionInfo
 
-from screenkit.cli import options, options_train
+from screenkit.cli import options, options_cluster, options_runs, options_train
 from screenkit.cli.evaluate import evaluate
 from screenkit.cli.explain import explain
 from screenkit.cli.rank import rank
@@ -26,14 +26,16 @@ from screenkit.tasks.predict import PredictSettings
 COMMANDS = [rank, train, evaluate, explain]
 OUTSIDE_THE_RECIPE = {
     "source", "sources", "ids", "labels", "recipe", "output", "progress", "verbose", "quiet",
-    "debug",
+    "debug", "dry_run",
 }  # fmt: skip
 """What to read, where to write and how to say so is not part of a study."""
 FOR_TWO_FIELDS = {"splits"}
 """`--splits 80/10/10` is `fit.valid_fraction` and `fit.test_fraction`."""
 OPTIONS = {
     name: get_args(value)[1]
-    for name, value in (vars(options) | vars(options_train)).items()
+    for name, value in (
+        vars(options) | vars(options_train) | vars(options_runs) | vars(options_cluster)
+    ).items()
     if get_args(value) and name != "Annotated"
 }
 

@@ -125,3 +125,23 @@ def test_a_stage_that_an_error_ends_is_finished(said: list[str]):
         told.start("Predicting", 10)
         told.advance(5)
         raise ZeroDivisionError
+
+
+def test_how_well_devices_are_fed_stands_in_the_line(
+    plain: PlainTrack, said: list[str], clock: Clock
+):
+    plain.start("Predicting", 1000)
+    for busy, watched, queue in ((1.0, 1.0, 100.0), (5.0, 9.0, 300.0)):
+        clock.now += 10
+        plain.feed(busy, watched, queue)
+        plain.advance(100)
+    assert said[-1].endswith("0 not ok, devices 60% busy, 200 structures ready")
+
+
+def test_where_nobody_feeds_a_device_the_line_does_not_speak_of_it(
+    plain: PlainTrack, said: list[str], clock: Clock
+):
+    plain.start("Predicting", 1000)
+    clock.now += 10
+    plain.advance(100)
+    assert "busy" not in said[-1]

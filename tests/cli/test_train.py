@@ -53,6 +53,17 @@ def test_a_model_is_trained_evaluated_and_used(
     metrics = json.loads((training / "metrics.json").read_text())
     assert metrics["test"]["edge_A"]["model"]["n"] == metrics["structures"]["test"]
 
+    assert run(["status", str(training), "--json"]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert (status["state"], status["done"], status["ok"]) == ("complete", 20, 20)
+    shard = next((training / "graphs" / "shards").glob("*.h5"))
+    shard.write_bytes(shard.read_bytes()[:-1])
+    assert run(["verify", str(training)]) == 74
+    assert run(["verify", str(training), "--repair"]) == 0
+    assert json.loads((training / "metrics.json").read_text())["test"] == metrics["test"]
+    assert run(["verify", str(training)]) == 0
+    capsys.readouterr()
+
     model = str(training / "checkpoint.safetensors")
     words = ["evaluate", cifs, labels, "--model", model, "-o", str(tmp_path / "evaluation")]
     assert run([*words, "--executor", "serial"]) == 0

@@ -1,6 +1,7 @@
 """Tasks that stand in for a prediction: what each does is in the text of its documents.
 
-A document says `ok`, `filter`, `fail`, `exit STATUS`, `segfault`, `sleep SECONDS`, `hog`,
+A document says `ok`, `filter`, `fail`, `exit STATUS`, `segfault`, `sleep SECONDS`,
+`once FILE` (sleeps for long, unless the file is there, and leaves it), `hog`,
 `raise` or `env VARIABLE`.
 """
 
@@ -10,13 +11,14 @@ import ctypes
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from screenkit.crystal.document import Document
 from screenkit.errors import CheckpointError, CrystalError, Outcome
 from screenkit.executors.executor import ShardReport
+from screenkit.executors.readers import readers
 from screenkit.plan import Shard
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
@@ -39,7 +41,7 @@ class StandIn:
         if self.log is not None:
             with self.log.open("a") as file:
                 file.write(f"{shard.index} {os.getpid()}\n")
-        rows = [self._row(document, lost) for document in documents]
+        rows = self._rows(documents, lost)
         write_shard(self.folder, shard, rows, [t["name"] for t in TARGETS], self.stamp)
         count = Counter(row.outcome for row in rows)
         codes = Counter(row.code for row in rows if row.code)
@@ -51,6 +53,9 @@ class StandIn:
             count[Outcome.FAILED],
             codes,
         )
+
+    def _rows(self, documents: Sequence[Document], lost: Mapping[str, str]) -> list[Row]:
+        return [self._row(document, lost) for document in documents]
 
     def attempt(self, documents: list[Document]) -> None:
         for document in documents:
@@ -72,6 +77,9 @@ def act(name: str, text: str) -> Row:
         os._exit(int(rest))
     if word == "segfault":
         ctypes.string_at(0)
+    if word == "once" and not Path(rest).exists():
+        Path(rest).touch()
+        time.sleep(100)
     if word == "hog":
         hold = [bytearray(b"x" * 2**26) for _ in range(2**12)]
         del hold
@@ -86,3 +94,23 @@ def act(name: str, text: str) -> Row:
     if word == "fail":
         raise CrystalError("parse_error", "no CIF")
     return Row(name, n_atoms=len(text), values=(float(len(text)),))
+
+
+def act_apart(document: Document) -> Row:
+    """Do what a document says, and let what it raises be its row."""
+    try:
+        return act(document.name, document.read().decode())
+    except CrystalError as error:
+        return Row(document.name, error.outcome, error.code, error.message)
+
+
+@dataclass(frozen=True)
+class Fed(StandIn):
+    """A stand-in whose documents are read by the readers of its worker."""
+
+    def _rows(self, documents: Sequence[Document], lost: Mapping[str, str]) -> list[Row]:
+        crew = readers()
+        assert crew is not None
+        alive = [document for document in documents if document.name not in lost]
+        found = {row.name: row for row in crew.each(act_apart, alive)}
+        return [found.get(d.name) or self._row(d, lost) for d in documents]

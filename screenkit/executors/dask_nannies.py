@@ -1,0 +1,157 @@
+"""The Dask executor of this machine: worker processes, each with a nanny that replaces it.
+
+The cluster lives as long as the `with` and listens on 127.0.0.1 alone.
+
+Not covered: other users of this machine, who may connect to a loopback port.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from typing import Any
+
+import dask
+from distributed import Client, Nanny, Scheduler, SpecCluster, WorkerPlugin
+from distributed.comm import CommClosedError
+from distributed.system import MEMORY_LIMIT
+
+from screenkit.errors import WorkersLostError
+from screenkit.executors.dask import DaskExecutor
+
+_log = logging.getLogger(__name__)
+
+_HERE = "127.0.0.1"
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
+_CLOSING = 10.0  # seconds that workers have to leave
+
+
+class NannyExecutor(DaskExecutor):
+    """Worker processes on this machine."""
+
+    def __init__(
+        self,
+        environments: Sequence[Mapping[str, str]],
+        threads: int = 1,
+        plugins: Sequence[WorkerPlugin] = (),
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Prepare one worker per environment.
+
+        Args:
+            environments: variables of each worker, beside one thread for arithmetic.
+            threads: shards that a worker takes at once.
+            plugins: set up in each worker.
+            settings: of Dask, beside those of all executors.
+        """
+        super().__init__()
+        self._environments = environments
+        self._threads = threads
+        self._plugins = plugins
+        self._settings = settings or {}
+        self._cluster: Any = None
+
+    @classmethod
+    def of(cls, workers: int) -> NannyExecutor:
+        """Return the executor of so many workers that are all alike."""
+        return cls([{}] * workers)
+
+    def _open(self, stack: ExitStack) -> Client:
+        scratch = tempfile.mkdtemp(prefix="screenkit-workers-")
+        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+        stack.enter_context(dask.config.set({**self._settings, "temporary-directory": scratch}))
+        try:
+            self._cluster = self._start(scratch)
+            stack.callback(_close, self._cluster)
+            client = stack.enter_context(Client(self._cluster, set_as_default=False))
+            for plugin in (_Quiet(), *self._plugins):
+                client.register_plugin(plugin)
+        except (OSError, RuntimeError, TimeoutError) as error:
+            raise WorkersLostError(
+                f"cannot start {len(self._environments)} worker processes: {error}",
+                hint="try fewer with --workers, or --executor serial",
+            ) from error
+        return client
+
+    def _at_once(self) -> int:
+        return len(self._environments) * self._threads
+
+    def _workers(self) -> dict[str, int]:
+        # The scheduler lives in this process: no call that could be late on a busy machine.
+        known = list(self._cluster.scheduler.workers.items())
+        return {address: worker.nthreads for address, worker in known}
+
+    def _memory_limit(self) -> int | None:
+        return MEMORY_LIMIT // len(self._environments)
+
+    def _start(self, scratch: str) -> SpecCluster:
+        options = {
+            "host": _HERE,
+            "nthreads": self._threads,
+            "memory_limit": MEMORY_LIMIT // len(self._environments),
+            "dashboard": False,
+            "dashboard_address": None,
+            "local_directory": scratch,
+            "silence_logs": logging.CRITICAL,
+        }
+        return SpecCluster(
+            workers={
+                i: {"cls": Nanny, "options": options | {"env": _ONE_THREAD | dict(own)}}
+                for i, own in enumerate(self._environments)
+            },
+            # An address for the status page nevertheless: without one the scheduler wants port
+            # 8787 and warns when it is taken.
+            scheduler={
+                "cls": Scheduler,
+                "options": {
+                    "host": _HERE,
+                    "port": 0,
+                    "dashboard": False,
+                    "dashboard_address": f"{_HERE}:0",
+                },
+            },
+            silence_logs=logging.CRITICAL,
+        )
+
+
+class _Quiet(WorkerPlugin):
+    """A worker says nothing on the user's terminal and leaves Ctrl-C to the driver."""
+
+    name = "screenkit-quiet"
+
+    def setup(self, worker: Any) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        with suppress(ValueError):  # not the main thread
+            # The last two tell a Slurm job around us that its time is short.
+            for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
+                signal.signal(number, signal.SIG_IGN)
+
+
+def _close(cluster: SpecCluster) -> None:
+    """Close a cluster, by force where it does not close.
+
+    A nanny that is just replacing a dead worker may wait for ever. What was finished is on disk.
+    """
+    nannies = list(cluster.workers.values())
+    pids = _pids(nannies)
+    try:
+        cluster.close(timeout=_CLOSING)
+    except (TimeoutError, CommClosedError):
+        _log.warning("the workers were slow to leave")
+        for pid in pids | _pids(nannies):  # one may have been started meanwhile
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _pids(nannies: Iterable[Any]) -> set[int]:
+    return {nanny.pid for nanny in nannies if getattr(nanny, "pid", None)}
