@@ -417,6 +417,7 @@ sys.exit(code)
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["rank", "--help"], ["train", "--help"], ["evaluate", "-h"], ["explain", "--help"],
+     ["label", "--help"],
      ["models", "--help"],
      ["--version"]],
 )  # fmt: skip

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NoReturn
-
-import typer
-
 from screenkit.cli import options as opt
-
-_TOO_MANY_FAILURES = 3
 
 
 def rank(
@@ -42,6 +35,7 @@ def rank(
     """
     from screenkit.cli import show
     from screenkit.cli.progress import track as tracking
+    from screenkit.cli.verdict import judge
     from screenkit.flows.screen import screen  # torch wakes here, not at --help
     from screenkit.recipe import Recipe
 
@@ -62,15 +56,4 @@ def rank(
         screening = screen(sources, settings, folder, track, ids=ids)
     if not quiet:
         show.screening(screening, sources, ids)
-    limit = settings.max_failures
-    failed = screening.counts.get("failed", 0)
-    if screening.counts.get("ok", 0) == 0:
-        _complain("no structure is ok", folder)
-    if limit is not None and failed > limit:
-        _complain(f"{failed} failed, and --max-failures allows {limit}", folder)
-
-
-def _complain(reason: str, folder: Path) -> NoReturn:
-    """End a run that is complete, and not what was hoped for."""
-    typer.echo(f"error: {reason}\nhint:  {folder / 'failures.csv'} says why", err=True)
-    raise typer.Exit(_TOO_MANY_FAILURES)
+    judge(screening, settings.max_failures)
