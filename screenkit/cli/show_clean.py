@@ -24,6 +24,8 @@ def cleaning(result: Cleaning, sources: Sequence[Path], ids: Path | None = None)
     console.print(show.outcomes(result))
     console.print(_kept(result))
     show.files(console, result.output)
+    if not result.kept:
+        return
     names = ids if result.kept == result.structures else result.output / KEPT
     only = ["--ids", str(names)] if names else []
     show.next_command(console, ["screenkit", "rank", *show.as_arguments(sources), *only])

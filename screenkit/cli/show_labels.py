@@ -24,9 +24,10 @@ def labelling(result: Any, sources: Sequence[Path], ids: Path | None = None) -> 
     """
     console = open_console()
     console.print()
-    if result.henry:
+    labelled = result.counts["ok"] > 0
+    if labelled and result.henry:
         console.print(henry_table(result))
-    if result.others:
+    if labelled and result.others:
         console.print(others_table(result))
     console.print(outcomes(result), end="")
     if result.computed:
@@ -34,6 +35,8 @@ def labelling(result: Any, sources: Sequence[Path], ids: Path | None = None) -> 
         console.print(plain(f"  {number(result.computed)} in this run, {rate}"))
     console.print()
     files(console, result.output)
+    if not labelled:
+        return
     names = [str(target["name"]) for target in result.store.targets]
     wanted = next((name for name in names if name.startswith("log_henry_")), names[0])
     table = str(result.output / "labels.csv")

@@ -115,6 +115,7 @@ def test_a_library_of_which_nothing_can_be_labelled_ends_with_three(
     assert run(arguments(library, tmp_path / "run", *more)) == 3
     shown = capsys.readouterr()
     assert "element_without_parameters" in shown.out
+    assert "screenkit train" not in shown.out.split("written to")[1].split("recipe.yaml")[1]
     assert "no structure is ok" in shown.err
 
 
