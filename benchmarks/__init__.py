@@ -2,6 +2,8 @@
 
     python -m benchmarks.graphs SOURCE      reading and graphs, against pymatgen
     python -m benchmarks.rank SOURCE        the whole of `screenkit rank`, and its memory
+    python -m benchmarks.henry DATA         Henry coefficients, against numpy and RASPA3
+    python -m benchmarks.widom DATA OUT     what RASPA3 says of them; wants raspalib
 
 Outside the package and the wheel. Results are appended to `benchmarks/results/`.
 """

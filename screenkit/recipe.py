@@ -67,7 +67,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 }
 """Which options of the command line belong to which section. Option name = field name."""
 
-_SINGULAR = {
+SINGULAR = {
     "--targets": "--target",
     "--names": "--name",
     "--columns": "--column",
@@ -214,4 +214,4 @@ def _explain_options(error: ValidationError) -> UsageError:
     problem = error.errors(include_url=False)[0]
     words = [str(part) for part in problem["loc"] if not isinstance(part, int)]
     option = "--" + words[-1].replace("_", "-") if words else "the options"
-    return UsageError(f"{_SINGULAR.get(option, option)}: {wanted(problem)}")
+    return UsageError(f"{SINGULAR.get(option, option)}: {wanted(problem)}")

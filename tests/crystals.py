@@ -31,6 +31,15 @@ def rock_salt(a: float = 5.64) -> Crystal:
     return crystal([11] * 4 + [17] * 4, na + cl, [a, a, a], name="NaCl")
 
 
+def write_salts(folder: Path) -> int:
+    """Write a library to label: five wide salts, one with an overlap, one that is no CIF."""
+    folder.mkdir()
+    for edge in (8.0, 8.5, 9.0, 9.5, 10.0, 1.2):
+        write_cif(rock_salt(edge), folder / f"salt-{edge:g}.cif")
+    (folder / "broken.cif").write_text("data_broken\nloop_\n_atom_site_label\n")
+    return 7
+
+
 def random_crystal(seed: int = 0, atoms: int = 20, edge: float = 9.0) -> Crystal:
     """A triclinic crystal without symmetry, atoms at least 1 Å apart: no two distances tie."""
     rng = np.random.default_rng(seed)

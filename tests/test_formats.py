@@ -11,6 +11,7 @@ import h5py
 import pytest
 
 from screenkit.flows.again import commanded
+from screenkit.flows.clean import clean
 from screenkit.flows.screen import screen
 from screenkit.recipe import Recipe
 from tests.crystals import rock_salt, write_cif
@@ -73,6 +74,27 @@ def test_the_merged_file_has_the_datasets_and_attributes_that_are_listed(run: Pa
         assert list(file["predictions"]) == sorted(TARGETS)
         assert file["predictions/uptake"].attrs["unit"] == "mol/kg"
         assert set(re.findall(r"`(\w+)`", told)) == set(file.attrs)
+
+
+@pytest.fixture(scope="module")
+def cleaned(run: Path) -> Path:
+    recipe = Recipe().override(executor="serial")
+    clean([run.parent / "salts"], recipe, run.parent / "cleaned")
+    return run.parent / "cleaned"
+
+
+def test_a_cleaning_leaves_the_files_columns_and_keys_that_are_listed(cleaned: Path):
+    told = FORMATS.split("## What a cleaning leaves behind\n")[1].split("\n## ")[0]
+    listed = re.findall(r"^ {6}([\w.]+)/? ", told, re.M)
+    assert sorted(listed) == sorted(path.name for path in cleaned.iterdir())
+    with (cleaned / "clean.csv").open(newline="", encoding="utf-8") as file:
+        assert next(csv.reader(file)) == words("`clean.csv`:")
+    less, more = told.split("has the keys above but for ")[1].split("; and ")
+    keys = set(words("## `summary.json`")) - set(re.findall(r"`(\w+)`", less))
+    keys |= set(re.findall(r"`(\w+)`", more))
+    assert keys == set(json.loads((cleaned / "summary.json").read_text()))
+    with h5py.File(cleaned / "clean.h5") as file:
+        assert set(file["clean"]) < set(words("`clean.csv`:"))
 
 
 def test_the_recipe_has_the_sections_that_are_listed():

@@ -418,7 +418,7 @@ sys.exit(code)
     "arguments",
     [["--help"], ["rank", "--help"], ["train", "--help"], ["evaluate", "-h"], ["explain", "--help"],
      ["status", "--help"], ["logs", "--help"], ["cancel", "--help"], ["retry", "--help"],
-     ["verify", "--help"], ["merge", "--help"],
+     ["verify", "--help"], ["merge", "--help"], ["label", "--help"],
      ["models", "--help"],
      ["--version"]],
 )  # fmt: skip

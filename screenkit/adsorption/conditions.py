@@ -28,7 +28,7 @@ class AdsorptionSettings(Settings):
     """Relative, of the Henry coefficient. The grid is refined until the error is below."""
     spacing: float = Field(default=0.6, gt=0.1, le=2.0)
     """Å. Of the first grid, at most."""
-    max_points: int = Field(default=4_000_000, ge=1000)
+    max_points: int = Field(default=20_000_000, ge=1000)
     """Grid points of a crystal. Where they do not suffice, the error says so."""
     device: Annotated[str, worded(r"cpu|cuda(:\d+)?", "cpu, cuda or cuda:N")] = "cpu"
     """Where the energies of spheres are summed. Changes numbers by round-off alone."""

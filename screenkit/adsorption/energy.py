@@ -30,6 +30,7 @@ NEAREST = 0.1
 BLOCK_WIDTH = 3.0
 """Å. Of the points that share a list of atoms, along each lattice vector, where a CPU sums."""
 
+_WELL = 100.0  # pairs in a well
 _CELL_WIDTH = 4.0  # Å, of the search cells
 _LANES = 32  # points that the vector unit takes at once, unrolled
 _FAR = 1e6  # Å, beyond all atoms
@@ -150,6 +151,11 @@ def potential(
         x = (1.0 + np.sqrt(1.0 + highest / epsilon)) / 2.0
     hard = (sigma * x ** (-1.0 / 6.0)).min(axis=0, initial=np.inf)
     return Potential(c6, c12, shift, tail, hard)
+
+
+def deepest_well(sites: Sequence[Site], field: ForceField, atoms: Surroundings) -> float:
+    """K, positive. A depth that no framework reaches: a hundred of its deepest pairs."""
+    return _WELL * float(max(np.nanmax(field.pairs(site)[1][atoms.elements]) for site in sites))
 
 
 def probe(

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from screenkit.adsorption.conditions import AdsorptionSettings
-from screenkit.adsorption.energy import BLOCK_WIDTH, potential, probe, surround
+from screenkit.adsorption.energy import BLOCK_WIDTH, deepest_well, potential, probe, surround
 from screenkit.adsorption.force_field import ForceField, Gas, Site
-from screenkit.adsorption.quadrature import Mean, boltzmann, refine
+from screenkit.adsorption.molecule import measure_molecule
+from screenkit.adsorption.quadrature import LEAST, Mean, boltzmann, refine
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.grid import lay_points, surfaces
 
@@ -25,8 +26,6 @@ GAS_CONSTANT = 8.31446261815324
 """J/(mol K), exact since 2019."""
 
 _HOPELESS = 63.0  # exp(-63) is 4e-28
-_WELL = 100.0  # no framework's well is as deep as so many of its pairs
-_LEAST = -27.0  # where ln H is below, points inside atoms count too
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,19 +67,31 @@ def measure_henry(
 
     Args:
         crystal: may be thinner than the cutoff, and empty.
-        gases: G spheres; all take one pass over the grid.
+        gases: G of them; all that are spheres take one pass over the grid.
         temperatures: K; T of them.
         field: with parameters for every element of the crystal.
         settings: cutoff, truncation and accuracy.
 
     Raises:
-        CrystalError: `element_without_parameters`.
+        CrystalError: `element_without_parameters`; for gases with charges `charges_missing`,
+            `framework_charged`.
     """
     field.refuse_strangers(crystal.numbers)
     at = np.array(temperatures, dtype=np.float64)
-    mean, error = _spheres(crystal, [gas.sites[0] for gas in gases], at, field, settings)
+    shape = (len(gases), len(at))
+    mean, error = Mean(np.empty(shape), np.empty(shape)), np.empty(shape)
+    places = range(len(gases))
+    if spheres := [g for g in places if gases[g].is_sphere]:
+        sites = [gases[g].sites[0] for g in spheres]
+        found, error[spheres] = _spheres(crystal, sites, at, field, settings)
+        mean.log[spheres], mean.energy[spheres] = found
+    for g in (g for g in places if not gases[g].is_sphere):
+        found, error[[g]] = measure_molecule(crystal, gases[g], at, field, settings)
+        mean.log[[g]], mean.energy[[g]] = found
+    with np.errstate(over="ignore"):  # of overlapping atoms, which the checks leave out
+        coefficient = np.exp(mean.log)
     return Henry(
-        coefficient=np.exp(mean.log),
+        coefficient=coefficient,
         log10_coefficient=mean.log / np.log(10.0),
         heat=GAS_CONSTANT * (at - mean.energy) / 1000.0,
         error=error,
@@ -100,8 +111,7 @@ def _spheres(
         return Mean(nothing, nothing), nothing
     sum_up, block_width = _device(settings.device)
     atoms = surround(crystal, settings.cutoff, block_width)
-    deepest = float(max(np.nanmax(field.pairs(site)[1][atoms.elements]) for site in sites))
-    highest = _HOPELESS * float(temperatures.max()) + _WELL * deepest
+    highest = _HOPELESS * float(temperatures.max()) + deepest_well(sites, field, atoms)
     pairs = potential(sites, field, atoms, crystal.volume, settings.truncation, highest)
 
     def look(origin: np.ndarray, shape: np.ndarray) -> Mean:
@@ -109,7 +119,7 @@ def _spheres(
         start = origin @ crystal.lattice
         energies = sum_up(atoms, pairs, crystal.lattice, start, shape)
         mean = boltzmann(energies, temperatures)
-        if mean.log.min() < _LEAST and pairs.hard.any():
+        if mean.log.min() < LEAST and pairs.hard.any():
             pairs = pairs._replace(hard=np.zeros_like(pairs.hard))
             return look(origin, shape)
         return mean

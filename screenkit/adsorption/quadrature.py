@@ -21,6 +21,10 @@ _ENOUGH = (4, 8)
 """How many of them are looked at before the error is judged."""
 
 
+LEAST = -27.0
+"""ln of a mean (2e-12) below which places inside atoms count, and accuracy is of no use."""
+
+
 class Mean(NamedTuple):
     """Of G gases at T temperatures over some points."""
 
@@ -81,7 +85,7 @@ def refine(
         look: the mean over a grid, of its origin (3,), fractional, and its shape (3,) int64.
         origin: of the first grid.
         shape: of the first grid.
-        tolerance: relative; refined until every error is below.
+        tolerance: relative; refined until every error is below, or its mean below `LEAST`.
         max_points: or until so many points have been looked at.
     """
     means = [look(origin, shape)]
@@ -90,7 +94,7 @@ def refine(
             for between in _BETWEEN[len(means) : enough]:
                 means.append(look(origin + between / shape, shape))
             mean, error = combine(means)
-            if (error <= tolerance).all():
+            if ((error <= tolerance) | (mean.log < LEAST)).all():
                 return mean, error
         means, shape = [mean], 2 * shape
         if 4 * np.prod(shape) > max_points:

@@ -20,8 +20,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from screenkit import __version__
+from screenkit.cli.clean import clean
 from screenkit.cli.evaluate import evaluate
 from screenkit.cli.explain import explain
+from screenkit.cli.label import label
 from screenkit.cli.models import models
 from screenkit.cli.rank import rank
 from screenkit.cli.runs import cancel, logs, merge, retry, status, verify
@@ -34,7 +36,7 @@ _STOPPED = 85
 _INTERRUPTED = 128 + signal.SIGINT
 _BROKEN_PIPE = 128 + 13  # SIGPIPE, which Windows does not name
 _TOGETHER = 0.2  # seconds
-_RESUMABLE = ("rank", "train", "evaluate", "explain")
+_RESUMABLE = ("rank", "train", "evaluate", "explain", "label", "clean")
 # ClickException: click's, or in newer versions Typer's own copy of it.
 _COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
 
@@ -70,6 +72,8 @@ app.command()(rank)
 app.command()(train)
 app.command()(evaluate)
 app.command()(explain)
+app.command()(clean)
+app.command()(label)
 app.command()(status)
 app.command()(logs)
 app.command()(cancel)

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import NoReturn
-
-import typer
-
 from screenkit.cli import options as opt
 from screenkit.cli import options_cluster as cluster
 from screenkit.cli import options_runs as of
-
-_TOO_MANY_FAILURES = 3
 
 
 def rank(
@@ -63,6 +55,7 @@ def rank(
     from screenkit.cli import show, show_runs
     from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
+    from screenkit.cli.verdict import judge
     from screenkit.flows.screen import rehearse_screening, screen  # torch wakes here, not at --help
 
     settings = recipe_of(said)
@@ -74,19 +67,4 @@ def rank(
         screening = screen(sources, settings, folder, track, ids=ids)
     if not quiet:
         show.screening(screening, sources, ids)
-    _judge(screening.counts, settings.max_failures, folder)
-
-
-def _judge(counts: Mapping[str, int], limit: int | None, folder: Path) -> None:
-    """Complain of a run that is complete, and not what was hoped for."""
-    failed = counts.get("failed", 0)
-    if counts.get("ok", 0) == 0:
-        _complain("no structure is ok", folder)
-    if limit is not None and failed > limit:
-        _complain(f"{failed} failed, and --max-failures allows {limit}", folder)
-
-
-def _complain(reason: str, folder: Path) -> NoReturn:
-    """End a run that is complete, and not what was hoped for."""
-    typer.echo(f"error: {reason}\nhint:  {folder / 'failures.csv'} says why", err=True)
-    raise typer.Exit(_TOO_MANY_FAILURES)
+    judge(screening, settings.max_failures)

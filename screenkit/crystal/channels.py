@@ -27,7 +27,7 @@ _KEY_BITS = 21  # of a cavity's number in the key of a door
 _MOST_DOORS = 1 << 16
 _CLIMB = (60, 0.9)  # steps of a climb, and how they shrink from one to the next
 _LONG_CLIMB = (300, 0.97)
-_NEAR = 10  # spheres around a door that are tried in threes
+_NEAR = 12  # spheres around a door that are tried in threes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -289,7 +289,7 @@ def _hole(near, place, level, step):
             - near[m, 3]
         )
     first = np.argsort(gaps)[:_NEAR]
-    best, nearest = -1e9, 1.5 * step
+    best, nearest = -1e9, 2.5 * step
     center = np.empty(3, np.float64)
     for i in range(first.shape[0]):
         for j in range(i):
@@ -322,7 +322,7 @@ def _between(one, two, three, center):
     u, v = two[:3] - one[:3], three[:3] - one[:3]
     uu, uv, vv = (u * u).sum(), (u * v).sum(), (v * v).sum()
     det = uu * vv - uv * uv
-    if det < 1e-6 * uu * vv:
+    if det <= 1e-6 * uu * vv:  # in one line, or one place
         return -1e9
     # x = s u + t v; |x - c|^2 = (w + r)^2 for each, less the first: linear in s, t and w.
     r = one[3]

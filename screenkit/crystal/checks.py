@@ -1,11 +1,15 @@
-"""What a crystal must be to be predicted: no two atoms in one place, not too many of them.
+"""What a crystal must be to be predicted: no two atoms in one place, not too many of them, and
+where the recipe asks for it, room for a gas.
 
 A crystal that fails is filtered: it could be read, but a prediction for it would mean nothing.
 
-Not covered: chemistry (over-bonded carbon, missing hydrogen), pores, charge balance.
+Not covered: chemistry (over-bonded carbon, missing hydrogen), charge balance.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -15,6 +19,7 @@ from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import COVALENT_RADII, SYMBOLS
 from screenkit.crystal.expand import too_many_atoms
 from screenkit.crystal.neighbors import Neighbors
+from screenkit.crystal.pores import Pores, PoreSettings, measure_pores, measure_surface
 from screenkit.errors import CrystalError, Outcome
 from screenkit.settings import Settings
 
@@ -36,6 +41,14 @@ class CheckSettings(Settings):
     strict: bool = False
     """Leave out what is only doubtful too: formula_mismatch, volume_mismatch, symmetry_missing,
     disorder_suspected."""
+    min_surface_area: float | None = Field(default=None, ge=0.0)
+    """Å2 per cell as it was given, so that a supercell passes sooner. A cell with less surface has
+    no room; None: not looked at. Source: Zhang et al. 2021, appendix B."""
+    surface: Literal["whole", "accessible"] = "whole"
+    """Which surface the center of the probe rolls on: `whole`, with that of pockets which it cannot
+    enter; `accessible`, entered from outside, which takes five times as long."""
+    probe_radius: float = Field(default=PoreSettings().probe_radius, gt=0.0, le=10.0)
+    """Å, up to 10. Of the probe of `min_surface_area`."""
 
 
 def check(crystal: Crystal, neighbors: Neighbors, settings: CheckSettings) -> None:
@@ -47,15 +60,58 @@ def check(crystal: Crystal, neighbors: Neighbors, settings: CheckSettings) -> No
         settings: the rules.
 
     Raises:
-        CrystalError: outcome filtered; too_many_atoms, overlap or, if strict, a warning's code.
+        CrystalError: outcome filtered; too_many_atoms, overlap, surface_too_small or, if strict, a
+            warning's code.
     """
+    for reason in find_faults(crystal, neighbors, settings):
+        raise reason
+    for reason in find_small_surface(crystal, settings):  # last: it costs the most
+        raise reason
+
+
+def find_faults(
+    crystal: Crystal, neighbors: Neighbors, settings: CheckSettings
+) -> Iterator[CrystalError]:
+    """Yield every reason to leave a crystal out but for its surface; arguments as for `check`."""
     if len(crystal) > settings.max_atoms:
-        raise too_many_atoms(settings.max_atoms)
-    _refuse_overlap(crystal, neighbors, settings)
+        yield too_many_atoms(settings.max_atoms)
+    yield from _find_overlap(crystal, neighbors, settings)
     if settings.strict:
         for code in crystal.warnings:
             if code in STRICT_CODES:
-                raise CrystalError(code, "doubtful, and strict is set", Outcome.FILTERED)
+                yield CrystalError(code, "doubtful, and strict is set", Outcome.FILTERED)
+
+
+def measure_room(crystal: Crystal, settings: CheckSettings) -> Pores:
+    """Return the pores of a crystal as the probe of the checks sees them."""
+    return measure_pores(crystal, PoreSettings(probe_radius=settings.probe_radius))
+
+
+def find_small_surface(
+    crystal: Crystal, settings: CheckSettings, pores: Pores | None = None
+) -> Iterator[CrystalError]:
+    """Yield the reason to leave a crystal out for its surface, if there is one.
+
+    Args:
+        crystal: as read.
+        settings: the rules.
+        pores: of `measure_room`, where they are known.
+    """
+    if settings.min_surface_area is None:
+        return
+    if settings.surface == "accessible":
+        area = (pores or measure_room(crystal, settings)).accessible_surface_area_per_cell
+    elif pores:
+        area = pores.surface_area_per_cell
+    else:
+        area = measure_surface(crystal, PoreSettings(probe_radius=settings.probe_radius))
+    if area < settings.min_surface_area:
+        yield CrystalError(
+            "surface_too_small",
+            f"{settings.surface} surface of {area:.1f} Å2 in the cell, wanted "
+            f"{settings.min_surface_area:g}, for a probe of {2.0 * settings.probe_radius:g} Å",
+            Outcome.FILTERED,
+        )
 
 
 def shortest_allowed(first: np.ndarray, second: np.ndarray, settings: CheckSettings) -> np.ndarray:
@@ -72,7 +128,10 @@ def shortest_allowed(first: np.ndarray, second: np.ndarray, settings: CheckSetti
     return np.maximum(floor, settings.radius_fraction * sum_of_radii)
 
 
-def _refuse_overlap(crystal: Crystal, neighbors: Neighbors, settings: CheckSettings) -> None:
+def _find_overlap(
+    crystal: Crystal, neighbors: Neighbors, settings: CheckSettings
+) -> Iterator[CrystalError]:
+    """Yield the worst overlap, if there is one."""
     numbers = crystal.numbers
     distances = neighbors.distances
     longest = max(
@@ -89,7 +148,7 @@ def _refuse_overlap(crystal: Crystal, neighbors: Neighbors, settings: CheckSetti
     pairs = np.flatnonzero(close)
     worst = pairs[np.argmin(distances[rows[pairs], places[pairs]])]
     here, there = SYMBOLS[numbers[rows[worst]]], SYMBOLS[numbers[others[worst]]]
-    raise CrystalError(
+    yield CrystalError(
         "overlap",
         f"{here} and {there} are {distances[rows[worst], places[worst]]:.3f} Å apart",
         Outcome.FILTERED,

@@ -1,7 +1,7 @@
 """The elements: symbols and properties. Index = atomic number, 0 is no element.
 
-Not covered: isotopes (D is hydrogen, and `crystal/cif.py` says so in a warning), ions, radii by
-hybridisation or spin state.
+Not covered: isotopes (D is hydrogen, and `crystal/cif.py` says so in a warning), radii by charge,
+coordination, hybridisation or spin state: each element has one.
 """
 
 from __future__ import annotations
@@ -92,6 +92,37 @@ VAN_DER_WAALS_RADII: np.ndarray = _van_der_waals()
 Source: Bondi 1964, J. Phys. Chem. 68, 441, with hydrogen 1.09 after Rowland and Taylor 1996,
 J. Phys. Chem. 100, 7384; the selection, and 2.0 for the rest, are those of the Cambridge
 Crystallographic Data Centre, which Zeo++ takes too.
+"""
+
+_SHANNON = """
+    Li1+ 0.76 Be2+ 0.45 N3- 1.46 O2- 1.40 F1- 1.33 Na1+ 1.02 Mg2+ 0.72 Al3+ 0.535 S2- 1.84
+    Cl1- 1.81 K1+ 1.38 Ca2+ 1.00 Sc3+ 0.745 Ti4+ 0.605 V5+ 0.54 Cr3+ 0.615 Mn2+ 0.83 Fe3+ 0.645
+    Co2+ 0.745 Ni2+ 0.69 Cu2+ 0.73 Zn2+ 0.74 Ga3+ 0.62 Se2- 1.98 Br1- 1.96 Rb1+ 1.52 Sr2+ 1.18
+    Y3+ 0.90 Zr4+ 0.72 Nb5+ 0.64 Mo6+ 0.59 Tc4+ 0.645 Ru4+ 0.62 Rh3+ 0.665 Pd2+ 0.86 Ag1+ 1.15
+    Cd2+ 0.95 In3+ 0.80 Sn4+ 0.69 Te2- 2.21 I1- 2.20 Cs1+ 1.67 Ba2+ 1.35 La3+ 1.032 Ce3+ 1.01
+    Pr3+ 0.99 Nd3+ 0.983 Pm3+ 0.97 Sm3+ 0.958 Eu3+ 0.947 Gd3+ 0.938 Tb3+ 0.923 Dy3+ 0.912
+    Ho3+ 0.901 Er3+ 0.89 Tm3+ 0.88 Yb3+ 0.868 Lu3+ 0.861 Hf4+ 0.71 Ta5+ 0.64 W6+ 0.60 Re7+ 0.53
+    Os4+ 0.63 Ir4+ 0.625 Pt4+ 0.625 Au3+ 0.85 Hg2+ 1.02 Tl1+ 1.50 Pb2+ 1.19 Bi3+ 1.03 Po4+ 0.94
+    Fr1+ 1.80 Ra2+ 1.48 Ac3+ 1.12 Th4+ 0.94 Pa5+ 0.78 U6+ 0.73 Np5+ 0.75 Pu4+ 0.86 Am3+ 0.975
+    Cm3+ 0.97 Bk3+ 0.96 Cf3+ 0.95 No2+ 1.10
+"""
+
+
+def _ionic() -> np.ndarray:
+    words = _SHANNON.split()
+    known = {ion[:-2]: float(radius) for ion, radius in zip(words[::2], words[1::2], strict=True)}
+    values = [known.get(symbol, COVALENT_RADII[z]) for z, symbol in enumerate(SYMBOLS)]
+    radii = np.array(values)
+    radii.setflags(write=False)
+    return radii
+
+
+IONIC_RADII: np.ndarray = _ionic()
+"""(119,) float64, Å. Index 0 is 0. Metals as cations of one common charge, N, O, S, Se, Te and the
+halogens as anions; for six neighbours (N four, Ra eight), high spin. All others, such as H, B, C,
+Si and P, are no free ions in crystals and have their covalent radius.
+
+Source: Shannon 1976, Acta Cryst. A32, 751, effective ionic radii.
 """
 
 ELECTRONEGATIVITIES: np.ndarray = _table(

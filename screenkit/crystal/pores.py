@@ -1,7 +1,7 @@
 """Pores: the room between the atoms of a crystal, and what of it a probe can reach from outside.
 
-Atoms are spheres of their van der Waals radii; the probe is a sphere, by default nitrogen as in
-Zeo++ (Willems et al. 2012, Microporous Mesoporous Mater. 149, 134), whose definitions these are.
+Atoms are spheres of their van der Waals radii; the probe is a sphere, by default nitrogen. The
+definitions are those of Zeo++ (Willems et al. 2012, Microporous Mesoporous Mater. 149, 134).
 The diameters are refined off the grid; volumes count grid points, those at a surface in part;
 the area comes from points on each atom's sphere, the same for every atom.
 
@@ -26,13 +26,13 @@ from screenkit.settings import Settings
 class PoreSettings(Settings):
     """How to measure pores."""
 
-    probe_radius: float = Field(default=1.86, gt=0)
-    """Å. Of the sphere that must pass; 1.86 is nitrogen."""
+    probe_radius: float = Field(default=1.84, gt=0)
+    """Å. Of the sphere that must pass; 1.84 is nitrogen (Zhang et al. 2021, appendix B)."""
     spacing: float = Field(default=0.6, gt=0.05)
     """Å. Between grid points, at most, unless the cell is too large."""
     max_points: int = Field(default=100_000, ge=64)
     """Grid points of a crystal; a larger cell gets a coarser grid."""
-    directions: int = Field(default=128, ge=12)
+    directions: int = Field(default=512, ge=12)
     """Points on the sphere of each atom, for the surface area."""
 
 
@@ -42,16 +42,40 @@ class Pores:
 
     void_fraction: float
     """0 to 1. Share of the cell that the probe can cover, entering from outside."""
+    geometric_void_fraction: float
+    """0 to 1. Share of the cell outside all atoms, whatever can get there."""
     accessible_volume: float
     """cm3/g. Where the center of the probe can be, entering from outside."""
     accessible_surface_area: float
     """m2/cm3. Of the surface that the center of the probe rolls on, entering from outside."""
+    accessible_surface_area_per_mass: float
+    """m2/g. The same."""
+    accessible_surface_area_per_cell: float
+    """Å2. The same, in the cell as it was given: twice as much in a doubled cell."""
+    surface_area_per_cell: float
+    """Å2. With that of pockets which the probe cannot enter from outside."""
     largest_included_sphere: float
     """Å, diameter. The largest sphere that touches no atom."""
     largest_free_sphere: float
     """Å, diameter. The largest sphere that passes through the crystal; 0 if none does."""
+    density: float
+    """g/cm3. Of the crystal."""
     spacing: float
     """Å. Of the grid that was used."""
+
+
+MEANINGS = {
+    "void_fraction": ("", "share of the cell that the probe can cover, entering from outside"),
+    "geometric_void_fraction": ("", "share of the cell outside all atoms"),
+    "accessible_volume": ("cm3/g", "where the center of the probe can be, entering from outside"),
+    "accessible_surface_area": ("m2/cm3", "on which the center of the probe rolls, from outside"),
+    "accessible_surface_area_per_mass": ("m2/g", "the same, over mass"),
+    "accessible_surface_area_per_cell": ("Å2", "the same, in the cell as it was given"),
+    "surface_area_per_cell": ("Å2", "the same, with pockets that the probe cannot enter"),
+    "largest_included_sphere": ("Å", "diameter of the largest sphere that touches no atom"),
+    "largest_free_sphere": ("Å", "diameter of the largest sphere that passes through"),
+}
+"""Unit and meaning of the fields of `Pores` that are columns of a run."""
 
 
 def measure_pores(crystal: Crystal, settings: PoreSettings | None = None) -> Pores:
@@ -61,17 +85,24 @@ def measure_pores(crystal: Crystal, settings: PoreSettings | None = None) -> Por
     grid = lay_grid(crystal, atoms, settings.spacing, settings.max_points)
     channels = find_channels(grid, atoms, settings.probe_radius)
     included = float(channels.heights.max(initial=0.0))
-    volume = centers = area = 0.0
+    volume = centers = 0.0
     if channels.open.any():
         volume, centers = _volumes(grid, channels, settings.probe_radius)
-        area = _area(grid, atoms, channels, settings)
-    grams_per_a3 = crystal.density * 1e-24
+    reachable = channels.open[channels.cavity] & (channels.cavity >= 0)
+    reachable &= grid.distances >= settings.probe_radius - 0.5 * grid.step
+    whole, area = _areas(atoms, settings, grid.origin, reachable)
+    per_volume, density = 1e4 * area / crystal.volume, crystal.density
     return Pores(
         void_fraction=volume,
-        accessible_volume=centers * 1e-24 / grams_per_a3,
-        accessible_surface_area=1e4 * area / crystal.volume,
+        geometric_void_fraction=float(np.clip(0.5 + grid.distances / grid.step, 0.0, 1.0).mean()),
+        accessible_volume=centers / density,
+        accessible_surface_area=per_volume,
+        accessible_surface_area_per_mass=per_volume / density,
+        accessible_surface_area_per_cell=area,
+        surface_area_per_cell=whole,
         largest_included_sphere=2.0 * max(included, 0.0),
         largest_free_sphere=2.0 * max(min(channels.free_radius, included), 0.0),
+        density=density,
         spacing=grid.spacing,
     )
 
@@ -138,8 +169,18 @@ def _cover(distances, reachable, steps, lengths, probe, step):
     return covered, centers
 
 
-def _area(grid: Grid, atoms: Surfaces, channels: Channels, settings: PoreSettings) -> float:
-    """Å2 per cell. Of the atoms' spheres, a probe larger, where they are bare and accessible."""
+def measure_surface(crystal: Crystal, settings: PoreSettings | None = None) -> float:
+    """Return `Pores.surface_area_per_cell` alone, Å2; much faster, as no way in is looked for."""
+    whole, _ = _areas(
+        surfaces(crystal), settings or PoreSettings(), np.zeros(3), np.zeros((1, 1, 1), np.bool_)
+    )
+    return whole
+
+
+def _areas(
+    atoms: Surfaces, settings: PoreSettings, origin: np.ndarray, reachable: np.ndarray
+) -> tuple[float, float]:
+    """Å2 per cell. Of the atoms' spheres, a probe larger, what is bare; what is reachable too."""
     # Even points on a sphere (Fibonacci), turned with the lattice: rotations must not matter.
     n = settings.directions
     height = 1.0 - (2.0 * np.arange(n) + 1.0) / n
@@ -150,22 +191,21 @@ def _area(grid: Grid, atoms: Surfaces, channels: Channels, settings: PoreSetting
     third = np.cross(atoms.lattice[0], atoms.lattice[1])
     third /= np.linalg.norm(third)
     frame = np.stack([first, np.cross(third, first), third])
-    reachable = channels.open[channels.cavity] & (channels.cavity >= 0)
-    reachable &= grid.distances >= settings.probe_radius - 0.5 * grid.step
-    return float(_bare(atoms, points @ frame, settings.probe_radius, grid.origin, reachable))
+    whole, open_ = _bare(atoms, points @ frame, settings.probe_radius, origin, reachable)
+    return float(whole), float(open_)
 
 
 @kernel
 def _bare(atoms, directions, probe, origin, reachable):
     near = np.empty((1024, 4), np.float64)
     point = np.empty(3, np.float64)
-    total = 0.0
+    whole, open_ = 0.0, 0.0
     for i in range(atoms.centers.shape[0]):
         center = atoms.centers[i]
         radius = atoms.radii[i] + probe
         _, found = look(atoms, center[0], center[1], center[2], radius + probe, near)
         last = 0
-        bare = 0
+        bare, reached = 0, 0
         for s in range(directions.shape[0]):
             for axis in range(3):
                 point[axis] = center[axis] + radius * directions[s, axis]
@@ -180,10 +220,17 @@ def _bare(atoms, directions, probe, origin, reachable):
                     free = False
                     last = k
                     break
-            if free and _beside(point, atoms.inverse, origin, reachable):
+            if free and found == near.shape[0]:  # so crowded that not all may have been found
+                gap, _ = look(atoms, point[0], point[1], point[2], probe, near[:0])
+                free = gap > probe - 1e-9
+            if free:
                 bare += 1
-        total += 4.0 * math.pi * radius**2 * bare / directions.shape[0]
-    return total
+                if _beside(point, atoms.inverse, origin, reachable):
+                    reached += 1
+        patch = 4.0 * math.pi * radius**2 / directions.shape[0]
+        whole += patch * bare
+        open_ += patch * reached
+    return whole, open_
 
 
 @kernel

@@ -10,9 +10,8 @@ complete is only ranked again.
 from __future__ import annotations
 
 import json
-import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,9 @@ import numpy as np
 import screenkit
 from screenkit.crystal.library import Library
 from screenkit.executors.hire import hire
-from screenkit.flows.again import keep_command
+from screenkit.flows.account import Account, command_again, open_run
 from screenkit.flows.rehearse import Rehearsal, rehearse
-from screenkit.flows.run_log import run_log
-from screenkit.flows.stage import agree_on_plan, run_stage
+from screenkit.flows.stage import run_stage
 from screenkit.flows.versions import versions
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.shelf import find_checkpoint
@@ -37,10 +35,9 @@ from screenkit.report.words import OFTEN_AMBIGUOUS
 from screenkit.store.lock import RunLock
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
-from screenkit.store.store import Store
 from screenkit.tasks.featurize import warm_up
 from screenkit.tasks.predict import PredictTask, count_devices, resolve_device
-from screenkit.track import Relay, Track
+from screenkit.track import Track
 
 FILES = (
     *("plan.json", "recipe.yaml", "again.json", "run.log", "shards/", "predictions.h5"),
@@ -52,42 +49,12 @@ _MANY = 0.1  # share of the ranked structures
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Screening:
+class Screening(Account):
     """What came of a screening."""
 
-    output: Path
-    store: Store
     ranking: Ranking
     shortlist: Ranking
-    computed: int
-    """How many structures this run predicted itself; the others were there."""
-    seconds: float
-    """Wall time of this run."""
-    predicting_seconds: float
-    """Of which spent on reading, graphs and the network."""
     checkpoint: Checkpoint
-    library_digest: str
-    """`Library.digest` of the sources."""
-
-    @property
-    def structures(self) -> int:
-        """How many there are, whatever became of them."""
-        return len(self.store)
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """Structures by outcome; every outcome is there."""
-        return self.store.outcomes
-
-    @property
-    def codes(self) -> Mapping[str, int]:
-        """Structures by reason, those that are not `ok`."""
-        return self.store.codes
-
-    @property
-    def structures_per_second(self) -> float:
-        """Of what this run predicted itself; NaN where it predicted nothing."""
-        return self.computed / self.predicting_seconds if self.computed else float("nan")
 
 
 def screen(
@@ -107,20 +74,13 @@ def screen(
     RunLock(output).refuse()  # listing the sources may take a while
     ready = _prepare(sources, recipe, output, ids)
     library, plan, checkpoint = ready.library, ready.plan, ready.checkpoint
-    with RunLock(output), run_log(output, track) as told:
-        told.note(f"{len(library)} structures, {ready.task.checkpoint.stem} on {ready.device}")
-        if library.ignored:
-            told.note(f"files left out, as they do not end in .cif: {library.ignored}")
-        agree_on_plan(output, plan)
-        replace_text(output / "recipe.yaml", recipe.to_yaml(_command(sources, ids, output)))
-        keep_command(output)
+    again = command_again("rank", sources, ids, output)
+    with open_run(output, library, plan, recipe, again, track) as told:
+        told.note(f"{ready.task.checkpoint.stem} on {ready.device}")
         warm_up(checkpoint.graph)
-        counter = _Counter(told)
         began = time.monotonic()
         executor = hire(recipe.run, output, count_devices(recipe.predict.device))
-        store = run_stage(
-            library, plan, ready.task, executor, output, counter, targets=ready.targets
-        )
+        store = run_stage(library, plan, ready.task, executor, output, told, targets=ready.targets)
         predicting = time.monotonic() - began
         ranking = rank(store, recipe.rank)
         result = Screening(
@@ -128,9 +88,9 @@ def screen(
             store=store,
             ranking=ranking,
             shortlist=shortlist(ranking, recipe.rank),
-            computed=counter.structures,
+            computed=told.structures,
             seconds=time.monotonic() - started,
-            predicting_seconds=predicting,
+            working_seconds=predicting,
             checkpoint=checkpoint,
             library_digest=library.digest,
         )
@@ -200,18 +160,6 @@ def plan_screening(library: Library, checkpoint: Checkpoint, recipe: Recipe) -> 
     )
 
 
-class _Counter(Relay):
-    """Counts what this run did itself."""
-
-    def __init__(self, listener: Track) -> None:
-        super().__init__(listener)
-        self.structures = 0
-
-    def advance(self, structures: int, failed: int = 0) -> None:
-        self.structures += structures
-        super().advance(structures, failed)
-
-
 def _write(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path | None) -> None:
     """Write the tables, the page and the summary."""
     output = result.output
@@ -225,23 +173,15 @@ def _write(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path
 
 def _summary(result: Screening, recipe: Recipe, sources: Sequence[Path]) -> dict[str, Any]:
     """Return what stands in `summary.json`; its keys are explained in `docs/formats.md`."""
-    return {
-        "structures": result.structures,
-        **result.counts,
-        "codes": dict(result.codes),
-        "seconds": round(result.seconds, 3),
-        "structures_per_second": _rounded(result.structures_per_second),
-        "computed": result.computed,
+    own = {
         "model": recipe.model,
         "checkpoint_sha256": result.checkpoint.digest,
         "target": result.ranking.target,
         "better": result.ranking.better,
         "shortlist": len(result.shortlist),
         "device": resolve_device(recipe.predict.device),
-        "sources": [str(source.absolute()) for source in sources],
-        "library_sha256": result.library_digest,
-        "versions": versions(),
     }
+    return result.summary(sources, own)
 
 
 def _study(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path | None) -> Study:
@@ -257,7 +197,7 @@ def _study(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path
         structures_per_second=result.structures_per_second,
         recipe=recipe.to_yaml(),
         provenance={
-            "command": _command(sources, ids, result.output),
+            "command": command_again("rank", sources, ids, result.output),
             "checkpoint sha256": checkpoint.digest,
             "library sha256": result.library_digest,
             "trained on": str(checkpoint.record.get("data", "")),
@@ -308,14 +248,3 @@ def _remarks(result: Screening) -> list[str]:
 
 def _or_nan(value: float | None) -> float:
     return float("nan") if value is None else value
-
-
-def _rounded(value: float) -> float | None:
-    return round(value, 2) if np.isfinite(value) else None
-
-
-def _command(sources: Sequence[Path], ids: Path | None, output: Path) -> str:
-    """Return a command that does this run again from its own recipe."""
-    words = ["screenkit", "rank", *map(str, sources), "--recipe", str(output / "recipe.yaml")]
-    words += ["--ids", str(ids)] if ids else []
-    return shlex.join([*words, "-o", str(output)])

@@ -11,6 +11,9 @@ from typing import Literal
 
 import numpy as np
 
+from screenkit.adsorption.conditions import AdsorptionSettings
+from screenkit.adsorption.force_field import find_force_field
+from screenkit.adsorption.histograms import energy_shares, levels
 from screenkit.crystal.cell import lattice_parameters
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import (
@@ -23,10 +26,10 @@ from screenkit.crystal.elements import (
     SYMBOLS,
     VAN_DER_WAALS_RADII,
 )
-from screenkit.crystal.pores import measure_pores
+from screenkit.crystal.pores import PoreSettings, measure_pores
 from screenkit.crystal.primitive import primitive_lattice
 
-FeatureName = Literal["cell", "composition", "density", "pores", "primitive"]
+FeatureName = Literal["cell", "composition", "density", "energies", "pores", "primitive"]
 """Which kinds there are."""
 
 
@@ -68,8 +71,32 @@ def _density(crystal: Crystal) -> np.ndarray:
     return np.array([crystal.density, crystal.volume / len(crystal)])
 
 
+# Small, middling and large; kJ/mol from level to level: ten of them reach the deepest wells.
+_PROBES = {"H2": 1.0, "CH4": 3.0, "Xe": 5.0}
+_ENERGY_SETTINGS = AdsorptionSettings(
+    force_field="uff", cutoff=12.9, truncation="truncated", spacing=1.0, max_points=100_000
+)
+
+_ENERGIES = tuple(
+    f"share_of_cell_{name}_at_{level:g}_kJ_mol"
+    for name, width in _PROBES.items()
+    for level in levels(width)
+)
+
+
+def _energies(crystal: Crystal) -> np.ndarray:
+    field = find_force_field(_ENERGY_SETTINGS.force_field)
+    probes = [field.gas(name) for name in _PROBES]
+    found = energy_shares(crystal, probes, list(_PROBES.values()), field, _ENERGY_SETTINGS)
+    return found.ravel()
+
+
+# Models were trained on these: they stay, whatever labels are computed with.
+_PORE_SETTINGS = PoreSettings(probe_radius=1.86, spacing=0.6, max_points=100_000, directions=128)
+
+
 def _pores(crystal: Crystal) -> np.ndarray:
-    found = measure_pores(crystal)
+    found = measure_pores(crystal, _PORE_SETTINGS)
     return np.array(
         [
             found.void_fraction,
@@ -89,6 +116,7 @@ _KINDS: dict[str, tuple[tuple[str, ...], Callable[[Crystal], np.ndarray]]] = {
     "cell": (("a_A", "b_A", "c_A", "alpha_deg", "beta_deg", "gamma_deg"), _cell),
     "composition": (_COMPOSITION, _composition),
     "density": (("density_g_cm3", "volume_per_atom_A3"), _density),
+    "energies": (_ENERGIES, _energies),
     "pores": (
         (
             "void_fraction",
@@ -116,7 +144,11 @@ def describe(crystal: Crystal, kinds: Sequence[FeatureName]) -> np.ndarray:
       largest over the atoms of six properties of their elements (`crystal/elements.py`); the share
       of metals.
     - `density`: g/cm3, and Å3 per atom.
-    - `pores`: see `crystal.pores.Pores`; the sixth number there, the spacing, is left out.
+    - `energies`: which share of the cell has which energy for H2, CH4 and Xe, twelve levels each
+      (`adsorption/histograms.py`), in UFF on a grid of 1 Å. An element without parameters is a
+      CrystalError.
+    - `pores`: five numbers of `crystal.pores.Pores`, for a probe of 1.86 Å radius (nitrogen in
+      Zeo++) on a grid of 0.6 Å.
     - `primitive`: the vectors a, b, c of the reduced primitive cell (Å), which turn with the
       crystal; see `crystal.primitive.primitive_lattice`.
     """

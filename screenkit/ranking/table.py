@@ -7,11 +7,17 @@ because a spreadsheet would compute it (CWE-1236). A number that is missing is a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
+from screenkit.store.publish import replace_text
+from screenkit.store.store import Store
+
 _QUOTED = re.compile(r'[",\r\n]')
+_CHUNK = 65_536  # rows
 _COMPUTED = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -39,3 +45,37 @@ def number_cells(values: np.ndarray, digits: int = 6) -> list[str]:
 def lines(columns: Sequence[Sequence[str]]) -> str:
     """Return columns of cells as CSV lines."""
     return "".join(",".join(row) + "\n" for row in zip(*columns, strict=True))
+
+
+def write_table(
+    store: Store,
+    columns: Sequence[str],
+    path: Path,
+    more: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    digits: int = 8,
+) -> None:
+    """Write columns of every row, in library order, under a line of heads.
+
+    Args:
+        columns: as `Store.column` knows them, targets included; they are the heads.
+        more: cells of columns that follow, by head; a cell per row of the store.
+        digits: significant ones of numbers that are not whole.
+
+    Raises:
+        StorageError: the disk is full, or the file cannot be written.
+    """
+    replace_text(path, _table(store, columns, more, digits))
+
+
+def _table(
+    store: Store, columns: Sequence[str], more: Mapping[str, Sequence[str]], digits: int
+) -> Iterator[str]:
+    yield ",".join(text_cells([*columns, *more])) + "\n"
+    for start in range(0, len(store), _CHUNK):
+        stop = start + _CHUNK
+        read = [store.column(name, start, stop) for name in columns]
+        cells = [
+            text_cells(part) if part.dtype == object else number_cells(part, digits)
+            for part in read
+        ]
+        yield lines([*cells, *(rest[start:stop] for rest in more.values())])

@@ -60,10 +60,10 @@ def page(study: Study) -> str:
         [
             _head(study),
             remark_list(study.remarks),
-            _outcomes(study),
+            outcomes(study.counts),
             _distribution(study),
             _best(study),
-            _reasons(study),
+            reasons(study.codes),
             again(study.provenance, study.recipe),
         ]
     )
@@ -120,8 +120,9 @@ def card_row(cards: Sequence[tuple[str, str]]) -> str:
     return f'<section class="cards">{shown}</section>'
 
 
-def _outcomes(study: Study) -> str:
-    counts = {name: study.counts.get(name, 0) for name in ("ok", "filtered", "failed")}
+def outcomes(counts: Mapping[str, int]) -> str:
+    """Return the structures by outcome as HTML, a part of a bar for each."""
+    counts = {name: counts.get(name, 0) for name in ("ok", "filtered", "failed")}
     legend = "".join(
         f'<span><i class="{name}"></i>{number(count)} {name}</span>'
         for name, count in counts.items()
@@ -179,14 +180,15 @@ def _row(row: Mapping[str, Any], names: Sequence[str], best: float) -> str:
     )
 
 
-def _reasons(study: Study) -> str:
-    if not study.codes:
+def reasons(codes: Mapping[str, int]) -> str:
+    """Return the structures that are not `ok` by reason as HTML; nothing where there are none."""
+    if not codes:
         return ""
-    most = max(study.codes.values())
+    most = max(codes.values())
     lines = "".join(
         f'<tr><td class="text"><code>{escape(code)}</code></td><td>{number(count)}</td>'
         f'<td class="main reason"><span style="width:{count / most * 100:.1f}%"></span></td></tr>'
-        for code, count in sorted(study.codes.items(), key=lambda item: (-item[1], item[0]))
+        for code, count in sorted(codes.items(), key=lambda item: (-item[1], item[0]))
     )
     return (
         "<section><h2>Why structures were left out</h2>"

@@ -29,12 +29,12 @@ def ticks(low: float, high: float, wanted: int = 6) -> list[float]:
     return [i * step for i in range(first, last + 1)]
 
 
-def histogram(values: np.ndarray, chosen: np.ndarray, label: str) -> str:
+def histogram(values: np.ndarray, chosen: np.ndarray | None, label: str) -> str:
     """Draw how many structures have which value, and which of them are on the shortlist.
 
     Args:
-        values: (n,) finite numbers, all ranked structures.
-        chosen: (m,) those on the shortlist.
+        values: (n,) finite numbers, one per structure.
+        chosen: (m,) those on the shortlist; None where there is no such thing.
         label: name and unit of the axis.
 
     Returns:
@@ -46,7 +46,7 @@ def histogram(values: np.ndarray, chosen: np.ndarray, label: str) -> str:
     edges = _edges(values)
     low, high = float(edges[0]), float(edges[-1])
     everyone, _ = np.histogram(np.clip(values, low, high), edges)
-    shortlisted, _ = np.histogram(np.clip(chosen, low, high), edges)
+    shortlisted, _ = np.histogram(np.clip([] if chosen is None else chosen, low, high), edges)
     if beyond := int(((values < low) | (values > high)).sum()):
         label += f"; beyond the axis, counted in the outermost bars: {beyond}"
     highest = int(everyone.max())
@@ -68,7 +68,8 @@ def histogram(values: np.ndarray, chosen: np.ndarray, label: str) -> str:
     ends = [min(low, float(values.min())), *edges[1:-1], max(high, float(values.max()))]
     for i, (n, m) in enumerate(zip(everyone, shortlisted, strict=True)):
         span = f"{_short(ends[i])} to {_short(ends[i + 1])}"
-        title = f"{span}: {n} structures, {m} on the shortlist"
+        on_it = "" if chosen is None else f", {m} on the shortlist"
+        title = f"{span}: {n} structures{on_it}"
         left, right = x(edges[i]) + 0.75, x(edges[i + 1]) - 0.75
         box = f'x="{left:.2f}" width="{max(right - left, 0.5):.2f}"'
         parts.append(f"<g><title>{escape(title)}</title>")
@@ -125,7 +126,7 @@ def _edges(values: np.ndarray) -> np.ndarray:
     first, last = np.quantile(values, [0.05, 0.95])
     low = max(float(values.min()), 3 * first - 2 * last)
     high = min(float(values.max()), 3 * last - 2 * first)
-    if low == high:
+    if high - low <= 1e-9 * abs(low):  # one value, but for what rounding makes of it
         spread = abs(low) * 0.05 or 0.5
         low, high = low - spread, high + spread
     bins = int(np.clip(math.sqrt(values.size) * 1.5, 8, 60))

@@ -54,6 +54,8 @@ PREDICTIONS = Product("predictions", "float32", "rank")
 """Targets have the attributes `unit` and `better`."""
 LABELS = Product("labels", "float64", "label")
 """Targets have the attributes `unit` and `meaning`."""
+CLEAN = Product("clean", "float64", "clean")
+"""Likewise; of a row that is not `ok`, too, where they were measured."""
 
 COLUMNS = (
     Column("name", "name", "text", "", "path below the source, without .cif"),

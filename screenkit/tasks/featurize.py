@@ -26,7 +26,7 @@ from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
 from screenkit.tasks.admit import admit
 
-_WARM_UP = b"""data_warm_up
+_WARM_UP_CIF = b"""data_warm_up
 _cell_length_a 4
 _cell_length_b 5
 _cell_length_c 6
@@ -46,6 +46,8 @@ _atom_site_fract_z
 Zn1 Zn 0 0 0
 O1 O 0.3 0.3 0.3
 """
+WARM_UP = Document("warm-up", "warm-up", data=_WARM_UP_CIF)
+"""A small crystal, to compile kernels with."""
 
 
 def featurize(
@@ -136,8 +138,7 @@ def warm_up(settings: GraphSettings) -> None:
 
     Seconds the first time after an installation; then they are read from numba's cache.
     """
-    document = Document("warm-up", "warm-up", data=_WARM_UP)
-    for row, _ in featurize([document], CheckSettings(), settings, {}, None):
+    for row, _ in featurize([WARM_UP], CheckSettings(), settings, {}, None):
         if row.outcome is not Outcome.OK:
             raise RuntimeError(f"the crystal to warm up with: {row.message}")
 

@@ -9,14 +9,9 @@ import pytest
 from pydantic import ValidationError
 from scipy.integrate import quad
 
+from screenkit.adsorption.conditions import AdsorptionSettings
 from screenkit.adsorption.force_field import ForceField, Gas, Mixing, Site
-from screenkit.adsorption.henry import (
-    GAS_CONSTANT,
-    AdsorptionSettings,
-    Henry,
-    measure_henry,
-    mol_per_kg_pa,
-)
+from screenkit.adsorption.henry import GAS_CONSTANT, Henry, measure_henry, mol_per_kg_pa
 from screenkit.crystal.crystal import Crystal
 from screenkit.errors import CrystalError
 from tests.crystals import (

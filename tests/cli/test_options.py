@@ -9,21 +9,33 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from typer.models import OptionInfo
 
-from screenkit.cli import options, options_cluster, options_runs, options_train
+from screenkit.adsorption.conditions import AdsorptionSettings
+from screenkit.cli import (
+    options,
+    options_clean,
+    options_cluster,
+    options_label,
+    options_runs,
+    options_train,
+)
+from screenkit.cli.clean import clean
 from screenkit.cli.evaluate import evaluate
 from screenkit.cli.explain import explain
+from screenkit.cli.label import label
 from screenkit.cli.rank import rank
 from screenkit.cli.train import train
+from screenkit.crystal.checks import CheckSettings
 from screenkit.executors.hire import RunSettings
 from screenkit.learn.fit import FitSettings
 from screenkit.learn.labels import LabelSettings
 from screenkit.ranking.ranking import RankSettings
-from screenkit.recipe import Recipe
+from screenkit.recipe import SINGULAR, Recipe
 from screenkit.settings import Settings
+from screenkit.tasks.clean import CleanSettings
 from screenkit.tasks.explain import ExplainSettings
 from screenkit.tasks.predict import PredictSettings
 
-COMMANDS = [rank, train, evaluate, explain]
+COMMANDS = [rank, clean, label, train, evaluate, explain]
 OUTSIDE_THE_RECIPE = {
     "source", "sources", "ids", "labels", "recipe", "output", "progress", "verbose", "quiet",
     "debug", "dry_run",
@@ -34,7 +46,12 @@ FOR_TWO_FIELDS = {"splits"}
 OPTIONS = {
     name: get_args(value)[1]
     for name, value in (
-        vars(options) | vars(options_train) | vars(options_runs) | vars(options_cluster)
+        vars(options)
+        | vars(options_clean)
+        | vars(options_label)
+        | vars(options_train)
+        | vars(options_runs)
+        | vars(options_cluster)
     ).items()
     if get_args(value) and name != "Annotated"
 }
@@ -53,6 +70,13 @@ OPTIONS = {
         ("NameColumn", LabelSettings, "name_column"),
         ("Epochs", FitSettings, "epochs"),
         ("Seed", FitSettings, "seed"),
+        ("ForceField", AdsorptionSettings, "force_field"),
+        ("Cutoff", AdsorptionSettings, "cutoff"),
+        ("Truncation", AdsorptionSettings, "truncation"),
+        ("Tolerance", AdsorptionSettings, "tolerance"),
+        ("EnergyDevice", AdsorptionSettings, "device"),
+        ("MinDistance", CheckSettings, "min_distance"),
+        ("MinSurfaceArea", CleanSettings, "min_surface_area"),
     ],
 )
 def test_the_help_tells_the_default_of_the_settings_class(option: str, settings: Any, field: str):
@@ -96,5 +120,5 @@ def test_an_option_has_one_name_from_the_flag_to_the_field(command: Any):
             continue
         # Within Annotated, Typer takes the first flag for the default.
         flags = [information.default, *(information.param_decls or ())]
-        singular = name.removesuffix("s") if name in ("targets", "columns", "names") else name
-        assert "--" + singular.replace("_", "-") in flags
+        flag = "--" + name.replace("_", "-")
+        assert SINGULAR.get(flag, flag) in flags

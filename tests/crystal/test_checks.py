@@ -1,11 +1,13 @@
+import numpy as np
 import pytest
 
 from screenkit.crystal.checks import CheckSettings, check
 from screenkit.crystal.crystal import Crystal
-from screenkit.crystal.elements import atomic_number
+from screenkit.crystal.elements import VAN_DER_WAALS_RADII, atomic_number
 from screenkit.crystal.neighbors import find_neighbors
+from screenkit.crystal.pores import measure_surface
 from screenkit.errors import CrystalError, Outcome
-from tests.crystals import crystal, rock_salt
+from tests.crystals import crystal, rock_salt, supercell
 
 
 def verdict(given: Crystal, settings: CheckSettings | None = None) -> str:
@@ -81,3 +83,55 @@ def test_strict_leaves_out_what_is_doubtful():
 def test_both_rules_can_be_turned_off():
     off = CheckSettings(min_distance=0.0, radius_fraction=0.0)
     assert verdict(pair("C", "C", 0.2), off) == "ok"
+
+
+def helium_box(edge: float) -> Crystal:
+    return crystal([2], [[0, 0, 0]], [edge, edge, edge])
+
+
+def test_the_surface_of_one_atom_is_that_of_a_sphere_a_probe_larger():
+    radius = VAN_DER_WAALS_RADII[2] + 1.84
+    sphere = 4.0 * np.pi * radius**2
+    box = helium_box(4.0 * radius)
+    assert verdict(box, CheckSettings(min_surface_area=0.99 * sphere)) == "ok"
+    assert verdict(box, CheckSettings(min_surface_area=1.01 * sphere)) == "surface_too_small"
+
+
+def test_the_surface_is_that_of_the_cell_as_it_was_given():
+    twice = CheckSettings(min_surface_area=1.5 * 4.0 * np.pi * 3.24**2)
+    assert verdict(helium_box(13.0), twice) == "surface_too_small"
+    assert verdict(supercell(helium_box(13.0), (2, 1, 1)), twice) == "ok"
+
+
+def cage() -> Crystal:
+    """Carbons on a sphere of 5.5 Å, too near each other for the probe: a pocket in each cell."""
+    n = np.arange(80)
+    height = 1.0 - (2.0 * n + 1.0) / 80
+    turn = n * np.pi * (3.0 - np.sqrt(5.0))
+    ring = np.sqrt(1.0 - height**2)
+    places = 5.5 * np.stack([ring * np.cos(turn), ring * np.sin(turn), height], axis=1)
+    return crystal([6] * 80, places / 12.4 + 0.5, [12.4, 12.4, 12.4])
+
+
+def test_the_surface_of_pockets_counts_unless_the_recipe_says_otherwise():
+    whole = CheckSettings(min_surface_area=10.0)
+    assert verdict(cage(), whole) == "ok"
+    accessible = whole.model_copy(update={"surface": "accessible"})
+    assert verdict(cage(), accessible) == "surface_too_small"
+
+
+def test_a_larger_probe_finds_less_room():
+    settings = CheckSettings(min_surface_area=1.0)
+    assert verdict(cage(), settings) == "ok"
+    larger = settings.model_copy(update={"probe_radius": 4.0})
+    assert verdict(cage(), larger) == "surface_too_small"
+
+
+def test_an_overlap_is_told_before_a_small_surface():
+    assert verdict(rock_salt(1.2), CheckSettings(min_surface_area=50.0)) == "overlap"
+    assert verdict(rock_salt(), CheckSettings(min_surface_area=50.0)) == "surface_too_small"
+    assert verdict(rock_salt()) == "ok"
+
+
+def test_a_crowd_of_atoms_in_one_place_leaves_no_room_for_a_probe():
+    assert measure_surface(rock_salt(1.6)) == 0.0

@@ -9,7 +9,7 @@ from screenkit.crystal.elements import ELECTRONEGATIVITIES, GROUPS, IS_METAL, PE
 from screenkit.graph.features import describe, feature_names
 from tests.crystals import permuted, random_crystal, rock_salt, rotated, supercell, translated
 
-KINDS = ("cell", "composition", "density", "pores")
+KINDS = ("cell", "composition", "density", "energies", "pores")
 
 
 def named(crystal, kinds) -> dict[str, float]:
@@ -50,7 +50,7 @@ def test_the_density_of_rock_salt():
 
 def test_features_belong_to_the_crystal_and_not_to_its_file():
     given = random_crystal(1, atoms=25, edge=13.0)
-    kinds = ("composition", "density", "pores")
+    kinds = ("composition", "density", "energies", "pores")
     wanted = describe(given, kinds)
     for same in (
         permuted(given, np.random.default_rng(0).permutation(25)),

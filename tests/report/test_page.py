@@ -139,7 +139,7 @@ def test_a_value_gone_astray_does_not_hide_the_others_and_is_counted(count: int)
     assert "beyond the axis, counted in the outermost bars: 2" in drawn
 
 
-@pytest.mark.parametrize("values", [[1.0], [0.0, 0.0], [-1e-9, 1e9], [5.0] * 100])
+@pytest.mark.parametrize("values", [[1.0], [0.0, 0.0], [-1e-9, 1e9], [5.0] * 100, [-414.54667455]])
 def test_a_histogram_can_be_drawn_of_few_and_of_equal_values(values: list[float]):
     drawn = svg.histogram(np.array(values), np.array([]), "x")
     assert "nan" not in drawn
