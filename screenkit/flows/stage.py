@@ -79,6 +79,7 @@ def run_stage(
                 done += report.structures
                 track.advance(report.structures, report.structures - report.ok)
         merge(folder, plan, library.names, targets, product)
+        sweep(folder / SHARDS)  # what the workers of a killed driver left since it began
     except StorageError as error:
         raise StorageError(
             f"{error.message}; {done} of {plan.structures} results are safe",
