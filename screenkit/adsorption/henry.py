@@ -124,7 +124,9 @@ def _spheres(
             return look(origin, shape)
         return mean
 
-    origin, shape = lay_points(crystal, surfaces(crystal), settings.spacing, settings.max_points)
+    # Eight grids of the first one's shape are within the limit.
+    most = settings.max_points // 8
+    origin, shape = lay_points(crystal, surfaces(crystal), settings.spacing, most)
     return refine(look, origin, shape, settings.tolerance, settings.max_points)
 
 

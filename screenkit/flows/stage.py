@@ -77,6 +77,7 @@ def run_stage(
                     track.feed(report.busy, report.watched, report.queue)
                 track.advance(report.structures, report.structures - report.ok)
         merge(folder, plan, library.names, targets, product)
+        sweep(folder / SHARDS)  # what the workers of a killed driver left since it began
     except StorageError as error:
         raise StorageError(
             f"{error.message}; {done} of {plan.structures} results are safe",
