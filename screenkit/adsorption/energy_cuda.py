@@ -12,24 +12,9 @@ import numpy as np
 import torch
 
 from screenkit.adsorption.energy import NEAREST, Potential, Surroundings, blocks_of
-from screenkit.errors import UsageError
 
 BLOCK_WIDTH = 8.0
 """Å. Of the points that share a list of atoms: some thousand at once fill a device."""
-
-
-def refuse_absent(device: str) -> None:
-    """Raise where this machine has no such device.
-
-    Raises:
-        UsageError: says what torch sees.
-    """
-    count, wanted = torch.cuda.device_count(), int(device.partition(":")[2] or 0)
-    if wanted >= count:
-        raise UsageError(
-            f"--device {device}: torch {torch.__version__} sees {count} CUDA devices",
-            hint="use --device cpu, or install a CUDA build of torch",
-        )
 
 
 def probe_on(

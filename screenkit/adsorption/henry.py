@@ -56,6 +56,19 @@ def mol_per_kg_pa(
     return coefficient / (1000.0 * density_g_cm3 * GAS_CONSTANT * temperatures)
 
 
+def misses(log10_coefficient: np.ndarray, error: np.ndarray, tolerance: float) -> np.ndarray:
+    """Tell where a coefficient is less sure than it should be, bool of the common shape.
+
+    Where there is no room for the gas (`quadrature.LEAST`) no accuracy is asked.
+
+    Args:
+        log10_coefficient: of `Henry`.
+        error: of `Henry`; NaN misses.
+        tolerance: relative.
+    """
+    return ~((error <= tolerance) | (log10_coefficient < LEAST / np.log(10.0)))
+
+
 def measure_henry(
     crystal: Crystal,
     gases: Sequence[Gas],

@@ -2,7 +2,9 @@
 
 The grid hangs on an atom, chosen by what surrounds it, and its numbers of points are 4 to 7 times
 a power of two. So it does not depend on the origin of the file, on the order of its atoms, or on
-doublings of the cell; between symmetry-equivalent atoms the order of the file decides.
+doublings of the cell (from 8 points on); between symmetry-equivalent atoms the order of the file
+decides. The numbers are even: so centrings of the cell put points on points, and grids that stand
+between them are others.
 
 Not covered: grids along other axes than the lattice vectors; tripled cells get other points.
 """
@@ -128,9 +130,9 @@ def clearances(atoms: Surfaces, grid: Grid) -> np.ndarray:
 
 
 def _shape(lengths: np.ndarray, spacing: float) -> np.ndarray:
-    """(3,) int64. At least as many points as wanted: 4, 5, 6 or 7 times a power of two."""
+    """(3,) int64. At least as many points as wanted: 4, 5, 6 or 7 times a power of two, even."""
     wanted = np.maximum(lengths / spacing, 4.0)
-    power = 2.0 ** (np.floor(np.log2(wanted)) - 2.0)
+    power = np.maximum(2.0 ** (np.floor(np.log2(wanted)) - 2.0), 2.0)
     # Less a hair: the edge of a doubled cell is not to the last bit twice the edge.
     return (np.ceil(wanted / power - 1e-6) * power).astype(np.int64)
 

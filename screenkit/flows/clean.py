@@ -30,7 +30,6 @@ from screenkit.plan import Plan
 from screenkit.ranking.ranking import write_failures
 from screenkit.ranking.table import text_cell, write_table
 from screenkit.recipe import Recipe
-from screenkit.store.layout import CLEAN
 from screenkit.store.lock import RunLock
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
@@ -92,9 +91,9 @@ def clean(
             hire(recipe.run, output),
             output,
             told,
-            targets=TARGETS,
+            targets=task.targets,
             label="Cleaning",
-            product=CLEAN,
+            product=task.product,
         )
         now = time.monotonic()
         first = _find_duplicates(store, recipe.clean.volume_tolerance)

@@ -18,7 +18,9 @@ from pathlib import Path
 import numpy as np
 
 import screenkit
+from screenkit.adsorption.henry import misses
 from screenkit.crystal.library import Library
+from screenkit.errors import Outcome
 from screenkit.executors.hire import hire
 from screenkit.flows.account import Account, command_again, open_run
 from screenkit.flows.stage import run_stage
@@ -28,7 +30,6 @@ from screenkit.ranking.ranking import FACTS, write_failures
 from screenkit.ranking.table import write_table
 from screenkit.recipe import Recipe
 from screenkit.report.label_page import HenrySpread, LabelPage, Spread, label_page
-from screenkit.store.layout import LABELS
 from screenkit.store.lock import RunLock
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
@@ -52,12 +53,13 @@ class Labelling(Account):
         found = []
         for gas in self.physics.gases:
             for temperature in self.physics.adsorption.temperatures:
-                logs, errors = (
-                    self._spread(henry_column(kind, gas.name, temperature))
-                    for kind in ("log_henry", "error")
-                )
-                reached = errors.values <= self.physics.adsorption.tolerance
-                missed = len(logs.values) - int(reached.sum())
+                names = [
+                    henry_column(kind, gas.name, temperature) for kind in ("log_henry", "error")
+                ]
+                logs, errors = map(self._spread, names)
+                ok = self.store.column("outcome") == Outcome.OK
+                log, error = (self.store.column(name)[ok] for name in names)
+                missed = int(misses(log, error, self.physics.adsorption.tolerance).sum())
                 found.append(HenrySpread(gas.name, temperature, logs, errors, missed))
         return found
 
@@ -113,9 +115,9 @@ def label(
             hire(recipe.run, output),
             output,
             told,
-            targets=physics.targets,
+            targets=task.targets,
             label="Labelling",
-            product=LABELS,
+            product=task.product,
         )
         now = time.monotonic()
         result = Labelling(

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import Field
 
@@ -23,14 +21,11 @@ from screenkit.crystal.graph_hash import graph_hash
 from screenkit.crystal.neighbors import Neighbors
 from screenkit.crystal.pores import MEANINGS
 from screenkit.errors import CrystalError
-from screenkit.executors.executor import ShardReport
-from screenkit.plan import Shard
 from screenkit.settings import Settings
 from screenkit.store.layout import CLEAN
 from screenkit.store.row import Row
-from screenkit.store.shard_file import write_shard
 from screenkit.tasks.admit import admit
-from screenkit.tasks.featurize import WARM_UP, report
+from screenkit.tasks.rows import RowsTask
 
 _PORES = (
     "surface_area_per_cell",
@@ -65,35 +60,19 @@ class CleanSettings(Settings):
 
 
 @dataclass(frozen=True)
-class CleanTask:
-    """Look over one shard and publish its rows."""
+class CleanTask(RowsTask):
+    """Look over one shard."""
 
-    folder: Path
-    """Where the shard files go."""
-    stamp: str
-    """Hash of the plan that the shard belongs to."""
+    product = CLEAN
+
     checks: CheckSettings
     flag_only: bool
 
-    def __call__(
-        self, shard: Shard, documents: Sequence[Document], lost: Mapping[str, str] = {}
-    ) -> ShardReport:
-        started = time.monotonic()
-        rows = self._rows(documents, lost)
-        names = [target["name"] for target in TARGETS]
-        write_shard(self.folder, shard, rows, names, self.stamp, product=CLEAN)
-        return report(shard, rows, time.monotonic() - started)
+    @property
+    def targets(self) -> Sequence[Mapping[str, str]]:
+        return TARGETS
 
-    def attempt(self, documents: Sequence[Document]) -> None:
-        """Do the same work and keep nothing; for finding out which document kills a worker."""
-        self._rows(documents, {})
-
-    def warm_up(self) -> None:
-        """Compile the kernels where this machine has not done so, before workers do it."""
-        self.attempt([WARM_UP])
-
-    def _rows(self, documents: Sequence[Document], lost: Mapping[str, str]) -> list[Row]:
-        """Return one row per document, in their order."""
+    def rows(self, documents: Sequence[Document], lost: Mapping[str, str]) -> list[Row]:
         found = admit(documents, lost, self._look, MOST_BONDS)
         return [row if seen is None else self._judge(row, *seen) for row, seen in found]
 

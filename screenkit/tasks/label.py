@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +18,7 @@ import numpy as np
 from screenkit.adsorption.conditions import AdsorptionSettings
 from screenkit.adsorption.force_field import ForceField, Gas, find_force_field
 from screenkit.adsorption.helium import helium_void_fraction
-from screenkit.adsorption.henry import Henry, measure_henry, mol_per_kg_pa
+from screenkit.adsorption.henry import Henry, measure_henry, misses, mol_per_kg_pa
 from screenkit.crystal.checks import CheckSettings, check
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.document import Document
@@ -33,13 +31,10 @@ from screenkit.crystal.topology import (
     measure_topology,
 )
 from screenkit.errors import UsageError
-from screenkit.executors.executor import ShardReport
-from screenkit.plan import Shard
 from screenkit.store.layout import LABELS
 from screenkit.store.row import Row
-from screenkit.store.shard_file import write_shard
 from screenkit.tasks.admit import admit
-from screenkit.tasks.featurize import WARM_UP, report
+from screenkit.tasks.rows import RowsTask
 
 LabelProperty = Literal["pores", "min-bond-length", "percolation-radius", "largest-li-site"]
 """What can be asked beside Henry coefficients: `pores`, and those of `crystal/topology.py`."""
@@ -120,9 +115,9 @@ class Physics:
         _refuse_twice("--temperature", [f"{temperature:.10g}" for temperature in temperatures])
         _refuse_twice("--property", properties)
         if adsorption.device != "cpu":
-            from screenkit.adsorption.energy_cuda import refuse_absent  # torch wakes here
+            from screenkit.tasks.predict import resolve_device  # torch wakes here
 
-            refuse_absent(adsorption.device)
+            resolve_device(adsorption.device)
         return cls(adsorption, field, gases, tuple(properties), pores, topology)
 
     @property
@@ -157,7 +152,7 @@ class Physics:
             temperatures = self.adsorption.temperatures
             henry = measure_henry(crystal, self.gases, temperatures, self.field, self.adsorption)
             parts.append(_henry_values(henry, crystal.density, np.array(temperatures)))
-            if not (henry.error <= self.adsorption.tolerance).all():
+            if misses(henry.log10_coefficient, henry.error, self.adsorption.tolerance).any():
                 warnings.append("tolerance_not_reached")
         if "pores" in self.properties:
             pores = dataclasses.asdict(measure_pores(crystal, self.pores))
@@ -218,36 +213,19 @@ def _henry_values(henry: Henry, density: float, temperatures: np.ndarray) -> np.
 
 
 @dataclass(frozen=True)
-class LabelTask:
-    """Label the structures of one shard and publish its rows."""
+class LabelTask(RowsTask):
+    """Label the structures of one shard."""
 
-    folder: Path
-    """Where the shard files go."""
-    stamp: str
-    """Hash of the plan that the shard belongs to."""
+    product = LABELS
+
     checks: CheckSettings
     physics: Physics
 
-    def __call__(
-        self, shard: Shard, documents: Sequence[Document], lost: Mapping[str, str] = {}
-    ) -> ShardReport:
-        started = time.monotonic()
-        rows = self._rows(documents, lost)
-        targets = [target["name"] for target in self.physics.targets]
-        write_shard(self.folder, shard, rows, targets, self.stamp, product=LABELS)
-        return report(shard, rows, time.monotonic() - started)
+    @property
+    def targets(self) -> Sequence[Mapping[str, str]]:
+        return self.physics.targets
 
-    def attempt(self, documents: Sequence[Document]) -> None:
-        """Do the same work and keep nothing; for finding out which document kills a worker."""
-        self._rows(documents, {})
-
-    def warm_up(self) -> None:
-        """Compile the kernels where this machine has not done so, before workers do it."""
-        self.attempt([WARM_UP])
-
-    def _rows(self, documents: Sequence[Document], lost: Mapping[str, str]) -> list[Row]:
-        """Return one row per document, in their order."""
-
+    def rows(self, documents: Sequence[Document], lost: Mapping[str, str]) -> list[Row]:
         def label(crystal: Crystal, neighbors: Neighbors) -> tuple[np.ndarray, list[str]]:
             check(crystal, neighbors, self.checks)
             return self.physics.measure(crystal)
