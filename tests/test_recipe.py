@@ -43,7 +43,7 @@ def test_sections_fill_their_settings():
         ("rank:\n  top: 0%\n", "line 2", "rank.top: should be a number above 0"),
         ("labels:\n  targets:\n    - nam: x\n", "line 3", "did you mean name?"),
         ("labels:\n  targets:\n    - unit: x\n", "line 3", "is missing"),
-        ("run:\n  executor: slurm\n", "line 2", '"slurm"'),
+        ("run:\n  executor: slrum\n", "line 2", '"slrum"'),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_line(text: str, place: str, words: str):

@@ -30,6 +30,12 @@ _HERE = "127.0.0.1"
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
 )
+_SETTINGS = {
+    # Dask lets a worker hand freed memory back at once, and then every array costs page faults:
+    # twice the time of a network.
+    "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
+    "distributed.worker.profile.enabled": False,
+}
 _CLOSING = 10.0  # seconds that workers have to leave
 
 
@@ -55,7 +61,7 @@ class NannyExecutor(DaskExecutor):
         self._environments = environments
         self._threads = threads
         self._plugins = plugins
-        self._settings = settings or {}
+        self._settings = _SETTINGS | dict(settings or {})
         self._cluster: Any = None
 
     @classmethod
@@ -103,7 +109,7 @@ class NannyExecutor(DaskExecutor):
         }
         return SpecCluster(
             workers={
-                i: {"cls": Nanny, "options": options | {"env": _ONE_THREAD | dict(own)}}
+                i: {"cls": Nanny, "options": options | {"env": dict(own)}}
                 for i, own in enumerate(self._environments)
             },
             # An address for the status page nevertheless: without one the scheduler wants port
