@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from screenkit.cli import options as opt
 from screenkit.cli import options_clean as own
+from screenkit.cli import options_runs as of
+from screenkit.cli.options_cluster import clustered
 
 
+@clustered
 def clean(
     sources: opt.Sources,
     ids: opt.Ids = None,
@@ -19,10 +24,12 @@ def clean(
     shard_size: opt.ShardSize = None,
     max_failures: opt.MaxFailures = None,
     output: opt.Output = None,
+    dry_run: of.DryRun = False,
     progress: opt.ProgressMode = None,
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
+    **cluster: Any,
 ) -> None:
     """Sort out structures that overlap or have no room, and flag duplicates.
 
@@ -32,23 +39,19 @@ def clean(
 
     Example: screenkit clean hmof/ -o hmof-clean
     """
-    from screenkit.cli import show, show_clean
+    said = locals()
+    from screenkit.cli import show, show_clean, show_runs
+    from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
     from screenkit.cli.verdict import judge
     from screenkit.flows.clean import clean as run
-    from screenkit.recipe import Recipe
+    from screenkit.flows.clean import rehearse_cleaning
 
-    settings = (Recipe.load(recipe) if recipe else Recipe()).override(
-        min_distance=min_distance,
-        min_surface_area=min_surface_area,
-        flag_only=flag_only,
-        drop_duplicates=drop_duplicates,
-        executor=executor,
-        workers=workers,
-        shard_size=shard_size,
-        max_failures=max_failures,
-    )
+    settings = recipe_of(said)
     folder = output or show.default_output(sources, "clean")
+    if dry_run:
+        show_runs.rehearsal(rehearse_cleaning(sources, settings, folder, ids))
+        return
     with tracking(progress, verbose, quiet) as track:
         cleaning = run(sources, settings, folder, track, ids=ids)
     if not quiet:

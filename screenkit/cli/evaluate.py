@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from screenkit.cli import options as opt
-from screenkit.cli import options_cluster as cluster
+from screenkit.cli.options_cluster import clustered
 
 
+@clustered
 def evaluate(
     source: opt.Source,
     labels: opt.LabelTable,
@@ -18,27 +21,13 @@ def evaluate(
     name_column: opt.NameColumn = None,
     executor: opt.Executor = None,
     workers: opt.Workers = None,
-    readers: cluster.Readers = None,
-    scheduler: cluster.Scheduler = None,
-    insecure: cluster.Insecure = None,
     shard_size: opt.ShardSize = None,
-    site: cluster.Site = None,
-    detach: cluster.Detach = None,
-    jobs: cluster.Jobs = None,
-    array_parallelism: cluster.ArrayParallelism = None,
-    time: cluster.Time = None,
-    cpus: cluster.Cpus = None,
-    memory: cluster.Memory = None,
-    partition: cluster.Partition = None,
-    account: cluster.Account = None,
-    qos: cluster.Qos = None,
-    gres: cluster.Gres = None,
-    constraint: cluster.Constraint = None,
     output: opt.Output = None,
     progress: opt.ProgressMode = None,
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
+    **cluster: Any,
 ) -> None:
     """Predict the structures under SOURCE and compare with LABELS.csv.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from screenkit.cli import options as opt
-from screenkit.cli import options_cluster as cluster
+from screenkit.cli.options_cluster import clustered
 
 
+@clustered
 def explain(
     sources: opt.Explained,
     ids: opt.Ids = None,
@@ -19,27 +22,13 @@ def explain(
     draw: opt.Draw = None,
     executor: opt.Executor = None,
     workers: opt.Workers = None,
-    readers: cluster.Readers = None,
-    scheduler: cluster.Scheduler = None,
-    insecure: cluster.Insecure = None,
     shard_size: opt.ShardSize = None,
-    site: cluster.Site = None,
-    detach: cluster.Detach = None,
-    jobs: cluster.Jobs = None,
-    array_parallelism: cluster.ArrayParallelism = None,
-    time: cluster.Time = None,
-    cpus: cluster.Cpus = None,
-    memory: cluster.Memory = None,
-    partition: cluster.Partition = None,
-    account: cluster.Account = None,
-    qos: cluster.Qos = None,
-    gres: cluster.Gres = None,
-    constraint: cluster.Constraint = None,
     output: opt.Output = None,
     progress: opt.ProgressMode = None,
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
+    **cluster: Any,
 ) -> None:
     """Say which atoms each prediction rests on, in numbers and pictures.
 

@@ -12,7 +12,7 @@ from screenkit.recipe import Recipe
 
 OUTSIDE = {
     "source", "sources", "ids", "labels", "recipe", "output", "dry_run", "progress", "verbose",
-    "quiet", "debug",
+    "quiet", "debug", "cluster",
 }  # fmt: skip
 """What to read, where to write and how to say so is not part of a study."""
 
@@ -21,7 +21,8 @@ def recipe_of(said: Mapping[str, Any], first: str = "", default: Recipe | None =
     """Return the recipe of `--recipe`, or the default one, with the options that were said.
 
     Args:
-        said: the parameters of a command by name, those that are not of a recipe included.
+        said: the parameters of a command by name, those that are not of a recipe included; in
+            `cluster` those of `options_cluster.py`.
         first: as in `Recipe.override`.
         default: where there is no `--recipe`; the default recipe, when not said.
 
@@ -30,5 +31,6 @@ def recipe_of(said: Mapping[str, Any], first: str = "", default: Recipe | None =
     """
     recipe = Recipe.load(said["recipe"]) if said.get("recipe") else default or Recipe()
     # An option that may be repeated, and was not given at all, is an empty list.
-    options = {name: value for name, value in said.items() if name not in OUTSIDE and value != []}
+    flat = {**said, **said.get("cluster", {})}
+    options = {name: value for name, value in flat.items() if name not in OUTSIDE and value != []}
     return recipe.override(first, **options)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from screenkit.cli import options as opt
 from screenkit.cli import options_label as own
+from screenkit.cli import options_runs as of
+from screenkit.cli.options_cluster import clustered
 
 
+@clustered
 def label(
     sources: opt.Sources,
     ids: opt.Ids = None,
@@ -23,10 +28,12 @@ def label(
     shard_size: opt.ShardSize = None,
     max_failures: opt.MaxFailures = None,
     output: opt.Output = None,
+    dry_run: of.DryRun = False,
     progress: opt.ProgressMode = None,
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
+    **cluster: Any,
 ) -> None:
     """Compute Henry coefficients, pores and the like of every structure.
 
@@ -36,28 +43,19 @@ def label(
 
     Example: screenkit label hmof/ --gas H2 --temperature 77 -o hmof-h2
     """
-    from screenkit.cli import show, show_labels
+    said = locals()
+    from screenkit.cli import show, show_labels, show_runs
+    from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
     from screenkit.cli.verdict import judge
     from screenkit.flows.label import label as run  # numba wakes here, not at --help
-    from screenkit.recipe import Recipe
+    from screenkit.flows.label import rehearse_labelling
 
-    settings = (Recipe.load(recipe) if recipe else Recipe()).override(
-        "adsorption",
-        gases=gases or None,
-        temperatures=temperatures or None,
-        properties=properties or None,
-        force_field=force_field,
-        cutoff=cutoff,
-        truncation=truncation,
-        tolerance=tolerance,
-        device=device,
-        executor=executor,
-        workers=workers,
-        shard_size=shard_size,
-        max_failures=max_failures,
-    )
+    settings = recipe_of(said, "adsorption")
     folder = output or show.default_output(sources, "labels")
+    if dry_run:
+        show_runs.rehearsal(rehearse_labelling(sources, settings, folder, ids))
+        return
     with tracking(progress, verbose, quiet) as track:
         labelling = run(sources, settings, folder, track, ids=ids)
     if not quiet:

@@ -1,9 +1,15 @@
-"""The options of commands that may work on a cluster, each explained once."""
+"""The options of commands that may work on a cluster, each explained once.
+
+A command takes them all as `**cluster`; `clustered` shows each by its name.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
@@ -150,3 +156,43 @@ Constraint = Annotated[
         rich_help_panel=CLUSTER,
     ),
 ]
+
+_OPTIONS: dict[str, Any] = {
+    "readers": Readers,
+    "scheduler": Scheduler,
+    "insecure": Insecure,
+    "site": Site,
+    "detach": Detach,
+    "jobs": Jobs,
+    "array_parallelism": ArrayParallelism,
+    "time": Time,
+    "cpus": Cpus,
+    "memory": Memory,
+    "partition": Partition,
+    "account": Account,
+    "qos": Qos,
+    "gres": Gres,
+    "constraint": Constraint,
+}
+
+
+def clustered(command: Callable[..., None]) -> Callable[..., None]:
+    """Show the options of clusters behind `--shard-size`, in the place of `**cluster`."""
+    shown: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            shown.append(parameter)
+        if name == "shard_size":
+            shown += [parameter.replace(name=one) for one in _OPTIONS]
+
+    @functools.wraps(command)
+    def run(**said: Any) -> None:
+        command(**said)
+
+    hints = get_type_hints(command, include_extras=True) | _OPTIONS
+    hints.pop("cluster")
+    run.__annotations__ = hints
+    run.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [one.replace(annotation=hints[one.name]) for one in shown]
+    )
+    return run

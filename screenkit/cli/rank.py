@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from screenkit.cli import options as opt
-from screenkit.cli import options_cluster as cluster
 from screenkit.cli import options_runs as of
+from screenkit.cli.options_cluster import clustered
 
 
+@clustered
 def rank(
     sources: opt.Sources,
     ids: opt.Ids = None,
@@ -19,22 +22,7 @@ def rank(
     top: opt.Top = None,
     executor: opt.Executor = None,
     workers: opt.Workers = None,
-    readers: cluster.Readers = None,
-    scheduler: cluster.Scheduler = None,
-    insecure: cluster.Insecure = None,
     shard_size: opt.ShardSize = None,
-    site: cluster.Site = None,
-    detach: cluster.Detach = None,
-    jobs: cluster.Jobs = None,
-    array_parallelism: cluster.ArrayParallelism = None,
-    time: cluster.Time = None,
-    cpus: cluster.Cpus = None,
-    memory: cluster.Memory = None,
-    partition: cluster.Partition = None,
-    account: cluster.Account = None,
-    qos: cluster.Qos = None,
-    gres: cluster.Gres = None,
-    constraint: cluster.Constraint = None,
     max_failures: opt.MaxFailures = None,
     output: opt.Output = None,
     dry_run: of.DryRun = False,
@@ -42,6 +30,7 @@ def rank(
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
+    **cluster: Any,
 ) -> None:
     """Predict every structure under SOURCE and print the best.
 

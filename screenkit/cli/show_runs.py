@@ -119,7 +119,7 @@ def rehearsal(told: Any) -> None:
     console = open_console()
     table = Table.grid(padding=(0, 2))
     table.add_row("structures", f"{number(told.structures)} in {number(told.shards)} shards")
-    table.add_row("executor", f"{told.executor}, network on {told.device}")
+    table.add_row("executor", f"{told.executor}, on {told.device}")
     hours = f"{told.core_hours:.3g} core-hours"
     hours += f", {told.gpu_hours:.3g} GPU-hours" if told.gpu_hours else ""
     each = f"{told.core_seconds:.3g} s each, by {number(told.probed)} that were tried"

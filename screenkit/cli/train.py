@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from screenkit.cli import options as opt
-from screenkit.cli import options_cluster as cluster
 from screenkit.cli import options_train as own
+from screenkit.cli.options_cluster import clustered
 
 
+@clustered
 def train(
     labels: opt.LabelTable,
     sources: opt.Sources,
@@ -27,27 +30,13 @@ def train(
     device: opt.Device = None,
     executor: opt.Executor = None,
     workers: opt.Workers = None,
-    readers: cluster.Readers = None,
-    scheduler: cluster.Scheduler = None,
-    insecure: cluster.Insecure = None,
     shard_size: opt.ShardSize = None,
-    site: cluster.Site = None,
-    detach: cluster.Detach = None,
-    jobs: cluster.Jobs = None,
-    array_parallelism: cluster.ArrayParallelism = None,
-    time: cluster.Time = None,
-    cpus: cluster.Cpus = None,
-    memory: cluster.Memory = None,
-    partition: cluster.Partition = None,
-    account: cluster.Account = None,
-    qos: cluster.Qos = None,
-    gres: cluster.Gres = None,
-    constraint: cluster.Constraint = None,
     output: opt.Output = None,
     progress: opt.ProgressMode = None,
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
     debug: opt.Debug = False,
+    **cluster: Any,
 ) -> None:
     """Train a model on the structures under SOURCE that have a row in LABELS.csv.
 

@@ -25,6 +25,7 @@ from screenkit.crystal.library import Library
 from screenkit.errors import Outcome
 from screenkit.executors.hire import hire
 from screenkit.flows.account import Account, command_again, open_run
+from screenkit.flows.rehearse import Rehearsal, rehearse
 from screenkit.flows.stage import run_stage
 from screenkit.plan import Plan
 from screenkit.ranking.ranking import write_failures
@@ -39,6 +40,12 @@ from screenkit.track import Track
 
 KEPT = "kept.txt"
 """Names of what is kept, for `--ids`."""
+
+FILES = (
+    *("plan.json", "recipe.yaml", "again.json", "run.log", "shards/", "clean.h5"),
+    *("clean.csv", KEPT, "failures.csv", "summary.json"),
+)
+"""What a cleaning leaves in its folder."""
 
 _FACTS = (
     *("name", "outcome", "code", "message", "warnings"),
@@ -77,9 +84,7 @@ def clean(
     started = time.monotonic()
     RunLock(output).refuse()  # listing the sources may take a while
     recipe = _complete(recipe)
-    library = Library.open(sources, ids)
-    plan = _plan(library, recipe)
-    task = CleanTask(output / SHARDS, plan.stamp, recipe.checks, recipe.clean.flag_only)
+    library, plan, task = _prepare(sources, recipe, output, ids)
     again = command_again("clean", sources, ids, output)
     with open_run(output, library, plan, recipe, again, track) as told:
         task.warm_up()
@@ -117,9 +122,25 @@ def clean(
         return result
 
 
-def _plan(library: Library, recipe: Recipe) -> Plan:
-    """Return the plan: structures, shards, and whatever may change a row."""
-    return Plan(
+def rehearse_cleaning(
+    sources: Sequence[Path], recipe: Recipe, output: Path, ids: Path | None = None
+) -> Rehearsal:
+    """Return what `clean` would do, and about how long it would take; writes nothing.
+
+    Raises:
+        ScreenkitError: as `clean` would before its work begins.
+    """
+    RunLock(output).refuse()
+    library, plan, task = _prepare(sources, _complete(recipe), output, ids)
+    return rehearse(library, plan, task, recipe.run, output, FILES)
+
+
+def _prepare(
+    sources: Sequence[Path], recipe: Recipe, output: Path, ids: Path | None
+) -> tuple[Library, Plan, CleanTask]:
+    """Look at settings and sources; make and write nothing."""
+    library = Library.open(sources, ids)
+    plan = Plan(
         structures=len(library),
         digest=library.digest,
         shard_size=recipe.run.shard_size,
@@ -129,6 +150,8 @@ def _plan(library: Library, recipe: Recipe) -> Plan:
             "flag_only": recipe.clean.flag_only,
         },
     )
+    task = CleanTask(output / SHARDS, plan.stamp, recipe.checks, recipe.clean.flag_only)
+    return library, plan, task
 
 
 def _complete(recipe: Recipe) -> Recipe:

@@ -23,6 +23,7 @@ from screenkit.crystal.library import Library
 from screenkit.errors import Outcome
 from screenkit.executors.hire import hire
 from screenkit.flows.account import Account, command_again, open_run
+from screenkit.flows.rehearse import Rehearsal, rehearse
 from screenkit.flows.stage import run_stage
 from screenkit.flows.versions import versions
 from screenkit.plan import Plan
@@ -39,6 +40,12 @@ from screenkit.track import Track
 
 TABLE = "labels.csv"
 """Name of the table that `screenkit train` reads."""
+
+FILES = (
+    *("plan.json", "recipe.yaml", "again.json", "run.log", "shards/", "labels.h5"),
+    *(TABLE, "failures.csv", "summary.json", "report.html"),
+)
+"""What a labelling leaves in its folder."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,19 +97,8 @@ def label(
     """
     started = time.monotonic()
     RunLock(output).refuse()  # listing the sources may take a while
-    physics = Physics.choose(recipe.adsorption, recipe.properties, recipe.pores, recipe.topology)
-    library = Library.open(sources, ids)
-    plan = Plan(
-        structures=len(library),
-        digest=library.digest,
-        shard_size=recipe.run.shard_size,
-        settings={
-            "screenkit": screenkit.__version__,
-            "checks": recipe.checks.model_dump(mode="json"),
-            **physics.said(),
-        },
-    )
-    task = LabelTask(output / SHARDS, plan.stamp, recipe.checks, physics)
+    library, plan, task = _prepare(sources, recipe, output, ids)
+    physics = task.physics
     again = command_again("label", sources, ids, output)
     with open_run(output, library, plan, recipe, again, track) as told:
         told.note(f"{len(physics.targets)} labels each")
@@ -131,6 +127,39 @@ def label(
         )
         _write(result, recipe, sources, again)
         return result
+
+
+def rehearse_labelling(
+    sources: Sequence[Path], recipe: Recipe, output: Path, ids: Path | None = None
+) -> Rehearsal:
+    """Return what `label` would do, and about how long it would take; writes nothing.
+
+    Raises:
+        ScreenkitError: as `label` would before its work begins.
+    """
+    RunLock(output).refuse()
+    library, plan, task = _prepare(sources, recipe, output, ids)
+    device = recipe.adsorption.device
+    return rehearse(library, plan, task, recipe.run, output, FILES, device)
+
+
+def _prepare(
+    sources: Sequence[Path], recipe: Recipe, output: Path, ids: Path | None
+) -> tuple[Library, Plan, LabelTask]:
+    """Look at settings and sources; make and write nothing."""
+    physics = Physics.choose(recipe.adsorption, recipe.properties, recipe.pores, recipe.topology)
+    library = Library.open(sources, ids)
+    plan = Plan(
+        structures=len(library),
+        digest=library.digest,
+        shard_size=recipe.run.shard_size,
+        settings={
+            "screenkit": screenkit.__version__,
+            "checks": recipe.checks.model_dump(mode="json"),
+            **physics.said(),
+        },
+    )
+    return library, plan, LabelTask(output / SHARDS, plan.stamp, recipe.checks, physics)
 
 
 def _write(result: Labelling, recipe: Recipe, sources: Sequence[Path], again: str) -> None:

@@ -351,6 +351,22 @@ def test_the_files_that_a_dry_run_names_are_those_of_the_run(
     assert sorted(named) == sorted(path.name for path in done.iterdir())
 
 
+@pytest.mark.parametrize(
+    "words", [["label", "--property", "min-bond-length"], ["clean", "--flag-only"]]
+)
+def test_other_commands_have_dry_runs_too(
+    words: list[str], library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    output = tmp_path / "run"
+    words = [*words, str(library), "-o", str(output), "--executor", "serial"]
+    assert run([*words, "--dry-run"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert not output.exists()
+    assert run([*words, "-q"]) == 0
+    named = [line.strip().rstrip("/") for line in lines if line.startswith("  ")]
+    assert sorted(named) == sorted(path.name for path in output.iterdir())
+
+
 def test_wherever_the_disk_is_full_nothing_is_lost_and_one_error_says_so(
     done: Path, library: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
