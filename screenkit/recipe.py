@@ -25,12 +25,14 @@ from screenkit.crystal.pores import PoreSettings
 from screenkit.crystal.topology import TopologySettings
 from screenkit.errors import RecipeError, UsageError
 from screenkit.executors.hire import RunSettings
+from screenkit.gcmc.conditions import GcmcSettings
 from screenkit.learn.fit import FitSettings
 from screenkit.learn.labels import LabelSettings
 from screenkit.learn.propose import SearchSettings
 from screenkit.learn.split import CrossSettings
 from screenkit.models.contract import Target
 from screenkit.ranking.ranking import RankSettings
+from screenkit.ranking.select import SelectSettings
 from screenkit.recipe_yaml import Document, dotted, dump_lines, one_line, read_text
 from screenkit.settings import Settings
 from screenkit.settings_yaml import nearest, read_settings, wanted
@@ -46,6 +48,10 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "predict": ("batch_atoms", "device"),
     "rank": ("target", "top", "where"),
     "explain": ("names", "top", "draw"),
+    "gcmc": (
+        *("pressures", "engine", "charges", "top", "cycles", "initialization", "seed"),
+        *("min_free_sphere", "min_henry", "max_error", "max_drift"),
+    ),
     "adsorption": (
         "gases",
         "temperatures",
@@ -64,6 +70,10 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "cross": ("folds", "repeats", "ensemble"),
     "search": ("trials",),
     "labels": ("targets", "columns", "name_column", "group_column", "only"),
+    "select": (
+        *("derive", "where", "pareto", "top", "diverse", "space"),
+        *("target", "acquire", "beta", "best_known", "seed"),
+    ),
 }
 """Which options of the command line belong to which section. Option name = field name."""
 
@@ -73,6 +83,7 @@ SINGULAR = {
     "--columns": "--column",
     "--gases": "--gas",
     "--temperatures": "--temperature",
+    "--pressures": "--pressure",
     "--properties": "--property",
 }
 """Options that may be repeated, by what their fields would call them."""
@@ -103,8 +114,12 @@ class Recipe(Settings):
     """How a worker predicts."""
     rank: RankSettings = Field(default_factory=RankSettings)
     """What is best, and how much of it is kept."""
+    select: SelectSettings = Field(default_factory=SelectSettings)
+    """Which predictions to go on with."""
     explain: ExplainSettings = Field(default_factory=ExplainSettings)
     """Which predictions are explained."""
+    gcmc: GcmcSettings = Field(default_factory=GcmcSettings)
+    """How simulations are prepared, run and judged."""
     run: RunSettings = Field(default_factory=RunSettings)
     """Who does the work."""
     fit: FitSettings = Field(default_factory=FitSettings)

@@ -21,12 +21,16 @@ import typer
 
 from screenkit import __version__
 from screenkit.cli.clean import clean
+from screenkit.cli.compare import compare
 from screenkit.cli.evaluate import evaluate
 from screenkit.cli.explain import explain
+from screenkit.cli.export import export
+from screenkit.cli.gcmc import gcmc
 from screenkit.cli.label import label
 from screenkit.cli.models import models
 from screenkit.cli.rank import rank
 from screenkit.cli.runs import cancel, logs, merge, retry, status, verify
+from screenkit.cli.select import select
 from screenkit.cli.train import train
 from screenkit.errors import Detached, ScreenkitError
 from screenkit.flows.again import commanded
@@ -36,7 +40,7 @@ _STOPPED = 85
 _INTERRUPTED = 128 + signal.SIGINT
 _BROKEN_PIPE = 128 + 13  # SIGPIPE, which Windows does not name
 _TOGETHER = 0.2  # seconds
-_RESUMABLE = ("rank", "train", "evaluate", "explain", "label", "clean")
+_RESUMABLE = ("rank", "train", "evaluate", "explain", "label", "clean", "gcmc")
 # ClickException: click's, or in newer versions Typer's own copy of it.
 _COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
 
@@ -71,6 +75,9 @@ def _screenkit(
 app.command()(rank)
 app.command()(train)
 app.command()(evaluate)
+app.command()(select)
+app.command()(compare)
+app.command()(export)
 app.command()(explain)
 app.command()(clean)
 app.command()(label)
@@ -80,6 +87,7 @@ app.command()(cancel)
 app.command()(retry)
 app.command()(verify)
 app.command()(merge)
+app.add_typer(gcmc, name="gcmc")
 app.add_typer(models, name="models")
 
 

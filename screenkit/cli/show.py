@@ -18,6 +18,8 @@ from rich.text import Text
 
 from screenkit.cli.text import fold, plain, plain_lines
 from screenkit.crystal.archive import SUFFIXES
+from screenkit.gcmc.conditions import state_said
+from screenkit.gcmc.fugacity import CRITICAL
 from screenkit.ranking.ranking import Ranking
 from screenkit.report.words import duration, figure, flags, number
 
@@ -75,6 +77,12 @@ def screening(result: Any, sources: Sequence[Path], ids: Path | None = None) -> 
     ids_file = ["--ids", str(ids)] if ids else []
     again = ["screenkit", "rank", *as_arguments(sources), *ids_file, *settings]
     next_command(console, [*again, "--top", "1%", "--where", "n_atoms < 500"])
+    said = state_said(result.ranking.target, CRITICAL)
+    if said is not None and len(result.shortlist):
+        gas, pressure, kelvin = said
+        state = ["--gas", gas, "--pressure", pressure, "--temperature", f"{kelvin:g}"]
+        run = as_arguments([result.output])
+        command(console, ["screenkit", "gcmc", "prepare", *run, "--top", "5", *state])
 
 
 def best(ranking: Ranking, ranked: int, width: int) -> Table:
@@ -178,6 +186,11 @@ _FILES = {
 def next_command(console: Console, words: Sequence[str]) -> None:
     """Print a command that makes sense after this one."""
     console.print("next:", style="bold")
+    command(console, words)
+
+
+def command(console: Console, words: Sequence[str]) -> None:
+    """Print a command as it may be typed."""
     console.print(plain(f"  {shlex.join(words)}"), soft_wrap=True)
 
 

@@ -20,6 +20,11 @@ _OF_VALUES = {
     "R²": ("model", "r2"),
     "Spearman": ("model", "spearman"),
 }
+_EARLY = {
+    "found of\nbest 5%": ("early", "recall_at_5_percent"),
+    "times\nchance": ("early", "enrichment_at_5_percent"),
+}
+"""What `evaluate` knows and a training does not say."""
 _OF_CLASSES = {
     "ROC AUC": ("model", "roc_auc"),
     "ROC AUC of line\non density": ("logistic_density", "roc_auc"),
@@ -89,6 +94,7 @@ def scores(
         rows = {name: e for name, e in targets.items() if ("class_if" in e) == is_class}
         if not rows:
             continue
+        shown = columns | (_EARLY if any("early" in entry for entry in rows.values()) else {})
         table = Table(
             title=plain("" if tables else title), title_justify="left", title_style="bold",
             box=box.SIMPLE_HEAD,
@@ -96,14 +102,14 @@ def scores(
         table.add_column("target", overflow="fold")
         table.add_column("unit")
         table.add_column("n", justify="right")
-        for heading in columns:
-            first = heading == next(iter(columns))
+        for heading in shown:
+            first = heading == next(iter(shown))
             table.add_column(heading, justify="right", style="bold" if first else "")
         for name, entry in rows.items():
             spread = (deviations or {}).get(name, {})
             cells = [
                 _spread(entry.get(who, {}).get(what), spread.get(who, {}).get(what))
-                for who, what in columns.values()
+                for who, what in shown.values()
             ]
             condition = f"{entry.get('class_if', '')} {entry.get('unit', '')}".strip()
             table.add_row(plain(name), plain(condition), number(entry["model"]["n"]), *cells)

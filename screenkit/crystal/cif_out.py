@@ -18,13 +18,18 @@ from screenkit.crystal.elements import SYMBOLS
 
 
 def cif_text(
-    crystal: Crystal, columns: Mapping[str, np.ndarray], comments: Sequence[str] = ()
+    crystal: Crystal,
+    columns: Mapping[str, np.ndarray],
+    comments: Sequence[str] = (),
+    plain_labels: bool = False,
 ) -> str:
     """Return a CIF of the crystal; atoms in the same order, lattice in the standard orientation.
 
     Args:
         columns: (n,) numbers by data name, such as `_atom_site_charge`; nine digits are written.
         comments: lines to stand above all.
+        plain_labels: let the label of an atom be its element, as simulation programs want it that
+            find the parameters of an atom by its label; else labels are numbered, and unique.
     """
     lengths, angles = lattice_parameters(crystal.lattice)
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", crystal.name)[:80] or "crystal"
@@ -38,7 +43,8 @@ def cif_text(
     lines += list(columns)
     for i, (z, place) in enumerate(zip(crystal.numbers, crystal.fractional, strict=True)):
         cells = [f"{x:.8f}" for x in place] + [f"{column[i]:.9g}" for column in columns.values()]
-        lines.append(f"{SYMBOLS[z]}{i + 1} {SYMBOLS[z]} {' '.join(cells)}")
+        label = SYMBOLS[z] if plain_labels else f"{SYMBOLS[z]}{i + 1}"
+        lines.append(f"{label} {SYMBOLS[z]} {' '.join(cells)}")
     return "\n".join(lines) + "\n"
 
 

@@ -16,7 +16,7 @@ import difflib
 import hashlib
 import os
 import stat
-from collections.abc import Container, Generator, Iterable, Iterator, Sequence
+from collections.abc import Container, Generator, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -169,13 +169,25 @@ def _open_source(path: str) -> Source:
 
 def _keep(parts: list[Source], ids: Path) -> list[Source]:
     """Return the sources with only the structures that the file `ids` names."""
+    wanted = read_ids(ids, set(_chain(parts)))
+    return [part.keep([i for i, n in enumerate(part.names) if n in wanted]) for part in parts]
+
+
+def read_ids(ids: Path, known: Set[str]) -> set[str]:
+    """Return the names that a text or CSV file has in the first column of its lines.
+
+    A name that our tables write with a leading `'`, because a spreadsheet would compute it, is
+    found without.
+
+    Raises:
+        SourceError: the file cannot be read, or it names none, or one that is not `known`.
+    """
     rows = csv.reader(text_lines(os.fspath(ids), _IDS))
     try:
         cells = [(row[0].strip(), len(row)) for row in rows if row and row[0].strip()]
     except csv.Error as error:
         raise SourceError(f"cannot read {ids}: {error}", hint=_IDS) from None
-    known = set(_chain(parts))
-    wanted = {name if name in known else document_name(name)[0] for name, _ in cells}
+    wanted = {_known_as(name, known) for name, _ in cells}
     if cells:
         first, columns = cells[0]
         if first not in known and (columns > 1 or first.lower() in _HEADER_WORDS):
@@ -191,7 +203,14 @@ def _keep(parts: list[Source], ids: Path) -> list[Source]:
             f"{ids} names structures that are not in the library: {shown}{more}",
             hint=f"did you mean {near[0]}?" if near else f"a name looks like {min(known)}",
         )
-    return [part.keep([i for i, n in enumerate(part.names) if n in wanted]) for part in parts]
+    return wanted
+
+
+def _known_as(name: str, known: Set[str]) -> str:
+    for form in (name, name.removeprefix("'")):
+        if form in known:
+            return form
+    return document_name(name)[0]
 
 
 def _chain(parts: Sequence[Source]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import screenkit
-from screenkit.crystal.library import Library
+from screenkit.crystal.library import Library, read_ids
 from screenkit.errors import MismatchError, SourceError, StorageError, UsageError
 from screenkit.executors.hire import hire
 from screenkit.flows.again import keep_command
@@ -183,9 +183,13 @@ def _choose(sources: Sequence[Path], recipe: Recipe, ids: Path | None) -> _Chose
         run = sources[0]
         own = recipe_of(sources)
         store = Store.open(run)
-        library = _library_of(run, store, sources[1:])
+        library = library_of(run, store, sources[1:], "explain")
         if wanted.names:
             names: Collection[str] = _known(wanted.names, library.names)
+        elif ids is not None:
+            if wanted.top is not None:
+                raise UsageError("both --ids and --top say what to explain", hint="give one")
+            names = read_ids(ids, set(library.names))
         else:
             best = shortlist(rank(store, own.rank), own.rank)
             names = best.texts("name", 0, wanted.top or _OF_A_RUN)
@@ -218,9 +222,17 @@ def _known(wanted: Sequence[str], names: Sequence[str]) -> Sequence[str]:
     return wanted
 
 
-def _library_of(run: Path, store: Store, sources: Sequence[Path]) -> Library:
-    """Return the structures that a run was made of, found where it was or under `sources`."""
-    name_it = f"name the library behind the run: screenkit explain {run} SOURCE"
+def library_of(run: Path, store: Store, sources: Sequence[Path], command: str) -> Library:
+    """Return the structures that a run was made of, found where it was or under `sources`.
+
+    Args:
+        command: of `screenkit`, for a hint.
+
+    Raises:
+        SourceError: they are not there.
+        MismatchError: they are others.
+    """
+    name_it = f"name the library behind the run: screenkit {command} {run} SOURCE"
     try:
         summary = json.loads((run / "summary.json").read_text("utf-8"))
         recorded = [Path(source) for source in summary["sources"]]

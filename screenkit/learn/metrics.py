@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import kendalltau, spearmanr
 
 _LEAST = 1e-15
 """Probability that a log loss takes for zero."""
@@ -35,6 +35,19 @@ def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, fl
         "rmse": float(np.sqrt((error**2).mean())),
         "r2": 1.0 - float((error**2).sum()) / spread if spread else np.nan,
         "spearman": np.nan if constant else float(spearmanr(truth, predicted).statistic),
+    }
+
+
+def rank_correlations(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    """Return Spearman's rho and Kendall's tau-b of two orders (n,), without NaN.
+
+    NaN where all of one are equal. tau-b knows ties (Kendall 1945, Biometrika 33, 239).
+    """
+    if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
+        return {"spearman": np.nan, "kendall": np.nan}
+    return {
+        "spearman": float(spearmanr(first, second).statistic),
+        "kendall": float(kendalltau(first, second).statistic),
     }
 
 

@@ -6,7 +6,7 @@ rows out and keep the rank of the others: rank 7 of a shortlist is rank 7 of `ra
 
 Memory: about 200 bytes a row while a table is written, 20 otherwise; texts are read in chunks.
 
-Not covered: ranking by several targets at once, and by how unlike the structures are.
+Not covered: choosing by several targets at once, or by how unlike structures are (`select.py`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -36,6 +37,9 @@ FACTS = tuple(column.name for column in COLUMNS if column.dtype != "text")
 
 TEXTS = tuple(column.name for column in COLUMNS if column.dtype == "text")
 """Texts that a condition may name."""
+
+_ALIASES = tuple(column.field for column in COLUMNS if column.field != column.name)
+"""What `Store.column` also calls a fact, such as `density`; all of them are numbers."""
 
 _CHUNK = 65_536  # rows
 _TOP = re.compile(r"(?P<number>\d+)|(?P<share>\d+(?:\.\d+)?)\s*%")
@@ -61,7 +65,7 @@ class RankSettings(Settings):
     @field_validator("top")
     @classmethod
     def _readable(cls, value: str) -> str:
-        _read_top(value)
+        read_top(value)
         return value
 
     def choose(self, targets: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -76,7 +80,7 @@ class RankSettings(Settings):
             UsageError: no such target, or `where` does not parse over these columns.
         """
         if self.where is not None:
-            read_condition(self.where, _kinds(targets))
+            read_condition(self.where, kinds_of(targets))
         if self.target is None:
             return targets[0]
         for target in targets:
@@ -116,12 +120,12 @@ class Ranking:
             UsageError: `text` is neither a number above 0 nor a share above 0% up to 100%.
         """
         try:
-            count = _read_top(text)
+            count = read_top(text)
         except ValueError as error:
             raise UsageError(f"--top: {error}, found {text[:40]!r}") from None
         if isinstance(count, Fraction):
             count = math.ceil(count * len(self))
-        return self._keep(slice(0, count), f"top {text}")
+        return self.keep(slice(0, count), f"top {text}")
 
     def where(self, text: str) -> Ranking:
         """Return the rows that fulfil a condition; see `ranking/where.py`.
@@ -129,12 +133,18 @@ class Ranking:
         Raises:
             UsageError: the condition does not parse, or names an unknown column.
         """
-        condition = read_condition(text, _kinds(self.store.targets))
-        return self._keep(_holds(self.store, condition)[self.order], f"where {text}")
+        condition = read_condition(text, kinds_of(self.store.targets))
+        return self.keep(_holds(self.store, condition)[self.order], f"where {text}")
 
-    def _keep(self, rows: Any, rule: str) -> Ranking:
+    def keep(self, places: Any, rule: str) -> Ranking:
+        """Return some places of this ranking, in the order that `places` has.
+
+        Args:
+            places: what indexes (n,) arrays: a slice, a mask or numbers of places.
+            rule: why these, in the user's words.
+        """
         return replace(
-            self, order=self.order[rows], ranks=self.ranks[rows], rules=(*self.rules, rule)
+            self, order=self.order[places], ranks=self.ranks[places], rules=(*self.rules, rule)
         )
 
     def values(self, heading: str) -> np.ndarray:
@@ -150,7 +160,7 @@ class Ranking:
 
         Meant for the few rows that a person reads.
         """
-        part = self._keep(slice(start, stop), "")
+        part = self.keep(slice(start, stop), "")
         columns: dict[str, list[Any]] = {"rank": part.ranks.tolist(), "name": part.texts("name")}
         for heading in (*self.target_names, *FACTS):
             columns[heading] = part.values(heading).tolist()
@@ -162,25 +172,38 @@ class Ranking:
         """The targets, in the order of the checkpoint."""
         return [str(target["name"]) for target in self.store.targets]
 
-    def write_csv(self, path: Path) -> None:
+    def write_csv(
+        self,
+        path: Path,
+        first: Sequence[str] = ("rank", "name"),
+        more: Mapping[str, np.ndarray] = MappingProxyType({}),
+    ) -> None:
         """Write the table: `rank,name,`, targets, facts, `warnings`. It appears whole or not.
+
+        Args:
+            path: where.
+            first: `rank` and `name`, in the order that the table shall have.
+            more: (n,) numbers of columns that follow these two, by heading.
 
         Raises:
             StorageError: the disk is full, or the file cannot be written.
         """
-        replace_text(path, self._csv())
+        replace_text(path, self._csv(first, more))
 
-    def _csv(self) -> Iterator[str]:
+    def _csv(self, first: Sequence[str], more: Mapping[str, np.ndarray]) -> Iterator[str]:
         headings = [*self.target_names, *FACTS]
-        yield ",".join(["rank", "name", *headings, "warnings"]) + "\n"
-        numbers = [self.values(heading) for heading in headings]
+        yield ",".join(table.text_cells([*first, *more, *headings, "warnings"])) + "\n"
+        numbers = [*more.values(), *(self.values(heading) for heading in headings)]
         names, warnings = _Texts.read(self.store, "name"), _Texts.read(self.store, "warnings")
         for start in range(0, len(self), _CHUNK):
             part = slice(start, start + _CHUNK)
+            leading = {
+                "rank": table.number_cells(self.ranks[part]),
+                "name": table.text_cells(names.take(self.order[part])),
+            }
             yield table.lines(
                 [
-                    table.number_cells(self.ranks[part]),
-                    table.text_cells(names.take(self.order[part])),
+                    *(leading[heading] for heading in first),
                     *(table.number_cells(column[part]) for column in numbers),
                     table.text_cells(warnings.take(self.order[part])),
                 ]
@@ -224,9 +247,9 @@ def _failures(store: Store) -> Iterator[str]:
         yield table.lines([table.text_cells(part[column][rows]) for column in columns])
 
 
-def _kinds(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def kinds_of(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return every column that a condition may name, and its kind."""
-    names = [*(str(target["name"]) for target in targets), *FACTS]
+    names = [*(str(target["name"]) for target in targets), *FACTS, *_ALIASES]
     return dict.fromkeys(names, NUMBER) | dict.fromkeys(TEXTS, TEXT)
 
 
@@ -276,7 +299,7 @@ class _Texts:
         return [self.data[start:stop].decode() for start, stop in zip(starts, stops, strict=True)]
 
 
-def _read_top(text: str) -> int | Fraction:
+def read_top(text: str) -> int | Fraction:
     """Return a number of structures, or a share of them; ValueError where it is neither."""
     match = _TOP.fullmatch(text.strip())
     if match and match["number"] and int(match["number"]) > 0:

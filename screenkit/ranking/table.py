@@ -33,10 +33,14 @@ def text_cells(texts: Iterable[str]) -> list[str]:
     return [text_cell(text) for text in texts]
 
 
-def number_cells(values: np.ndarray, digits: int = 6) -> list[str]:
-    """Return (n,) numbers as cells: integers whole, others with `digits` significant digits."""
+def number_cells(values: np.ndarray, digits: int | None = 6) -> list[str]:
+    """Return (n,) numbers as cells: integers whole, others with `digits` significant digits, or
+    with None as many as it takes to read the same number again.
+    """
     if values.dtype.kind in "iub":
         return [str(value) for value in values.tolist()]
+    if digits is None:
+        return ["" if text == "nan" else text for text in values.astype(str).tolist()]
     form = f"%.{digits}g"
     # Comparing a number with itself finds NaN without a call per cell.
     return [form % value if value == value else "" for value in values.tolist()]
@@ -52,14 +56,14 @@ def write_table(
     columns: Sequence[str],
     path: Path,
     more: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    digits: int = 8,
+    digits: int | None = 8,
 ) -> None:
     """Write columns of every row, in library order, under a line of heads.
 
     Args:
         columns: as `Store.column` knows them, targets included; they are the heads.
         more: cells of columns that follow, by head; a cell per row of the store.
-        digits: significant ones of numbers that are not whole.
+        digits: of numbers that are not whole, as for `number_cells`.
 
     Raises:
         StorageError: the disk is full, or the file cannot be written.
@@ -68,7 +72,7 @@ def write_table(
 
 
 def _table(
-    store: Store, columns: Sequence[str], more: Mapping[str, Sequence[str]], digits: int
+    store: Store, columns: Sequence[str], more: Mapping[str, Sequence[str]], digits: int | None
 ) -> Iterator[str]:
     yield ",".join(text_cells([*columns, *more])) + "\n"
     for start in range(0, len(store), _CHUNK):

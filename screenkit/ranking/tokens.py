@@ -1,4 +1,4 @@
-"""The words and signs of a `--where`, and the error that shows where one is wrong.
+"""The words and signs of a `--where` or a `--derive`, and the error that shows where one is wrong.
 
 Not covered: what they mean together (`where.py`).
 """
@@ -19,41 +19,46 @@ _TOKEN = re.compile(
     | (?P<word>[^\W\d][\w.]*)
     | `(?P<quoted>[^`]*)`
     | (?P<text>"[^"]*"|'[^']*')
-    | (?P<sign><=|>=|==|!=|[-+*/()<>])
+    | (?P<sign><=|>=|==|!=|[-+*/()<>,])
     )""",
     re.VERBOSE,
 )
 _ODD_SIGN = re.compile(r"[=&|!<>]{1,2}|.", re.DOTALL)
 _INSTEAD = {"=": "==", "&": "and", "&&": "and", "|": "or", "||": "or", "!": "not", "<>": "!="}
 _PLAIN_WORD = re.compile(r"[^\W\d][\w.]*")
+_CODE = "columns, numbers, texts in quotes and a few functions are read here; nothing runs as code"
 
 
 @dataclass(frozen=True)
 class Token:
-    """One word, sign or value of a condition."""
+    """One word, sign or value."""
 
     kind: str
     """number, word, quoted, text, sign or end."""
     text: str
     """As written; a quoted column without its back quotes, a text with its quotes."""
     place: int
-    """Offset in the condition."""
+    """Offset in the text."""
 
 
-def read_tokens(text: str) -> list[Token]:
-    """Return the tokens of a condition; the last one has the kind `end`.
+def read_tokens(text: str, option: str = "--where") -> list[Token]:
+    """Return the tokens of a condition or a formula; the last one has the kind `end`.
+
+    Args:
+        text: as the user wrote it.
+        option: that it was written behind, for messages.
 
     Raises:
         UsageError: it is too long, or holds what is neither a word, a sign nor a value.
     """
     if len(text) > _MAX_LENGTH:
-        raise UsageError(f"--where has {len(text)} characters, at most {_MAX_LENGTH} are allowed")
+        raise UsageError(f"{option} has {len(text)} characters, at most {_MAX_LENGTH} are allowed")
     tokens: list[Token] = []
     place = 0
     while text[place:].strip():
         match = _TOKEN.match(text, place)
         if match is None:
-            raise _unreadable(text, len(text) - len(text[place:].lstrip()))
+            raise _unreadable(text, len(text) - len(text[place:].lstrip()), option)
         kind = str(match.lastgroup)
         token = Token(kind, match[kind], match.start(kind))
         if kind == "number" and text[match.end() : match.end() + 1].isalnum():
@@ -62,31 +67,35 @@ def read_tokens(text: str) -> list[Token]:
                 token.place,
                 "a number and a letter have run together",
                 "a column whose name begins with a digit stands in back quotes: `2d_ratio`",
+                option,
             )
         if len(tokens) >= _MAX_TOKENS:
-            raise trouble(text, token.place, f"more than {_MAX_TOKENS} words and signs")
+            message = f"more than {_MAX_TOKENS} words and signs"
+            raise trouble(text, token.place, message, option=option)
         tokens.append(token)
         place = match.end()
     return [*tokens, Token("end", "", len(text.rstrip()))]
 
 
-def trouble(text: str, place: int, message: str, hint: str = "") -> UsageError:
-    """Return an error that shows the condition `text` with a caret under the place."""
+def trouble(
+    text: str, place: int, message: str, hint: str = "", option: str = "--where"
+) -> UsageError:
+    """Return an error that shows the text behind `option` with a caret under the place."""
     # One line of the condition, one column per character, and no longer than a terminal.
     start = max(0, place - 50)
     shown = "".join(c if c.isprintable() else " " for c in text[start : place + 40])
-    return UsageError(f"--where: {message}\n    {shown}\n    {' ' * (place - start)}^", hint)
+    return UsageError(f"{option}: {message}\n    {shown}\n    {' ' * (place - start)}^", hint)
 
 
 def as_written(column: str) -> str:
-    """Return a column's name as a condition must write it."""
+    """Return a column's name as a condition or a formula must write it."""
     return column if _PLAIN_WORD.fullmatch(column) else f"`{column}`"
 
 
-def _unreadable(text: str, place: int) -> UsageError:
+def _unreadable(text: str, place: int, option: str) -> UsageError:
     found = _ODD_SIGN.match(text, place)
     sign = found[0] if found else ""
     if sign in "\"'`":
-        return trouble(text, place, "this quote is never closed")
-    hint = f"write {_INSTEAD[sign]}" if sign in _INSTEAD else ""
-    return trouble(text, place, f"unexpected {sign!r}", hint)
+        return trouble(text, place, "this quote is never closed", option=option)
+    hint = f"write {_INSTEAD[sign]}" if sign in _INSTEAD else _CODE
+    return trouble(text, place, f"unexpected {sign!r}", hint, option)

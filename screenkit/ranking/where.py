@@ -1,23 +1,26 @@
-"""The small language of `--where`: which rows to keep.
+"""The small language of `--where`, which rows to keep, and `--derive`, what else to know of them.
 
     co2_uptake_0.15bar_298K > 2 and n_atoms < 500
     0.5 < density_g_cm3 <= 1.2 and not (warnings == "symmetry_missing")
     log_kh_co2_298K - log_kh_ch4_298K > 1.5 or name == "MOF-5"
 
-A condition is made of columns, numbers, texts in quotes, `+ - * /`, `< <= > >= == !=`, `and`, `or`,
-`not` and parentheses. A column whose name is not a plain word stands in back quotes. Comparisons
-may be chained, as in `0 < x < 1`.
+A condition is made of columns, numbers, texts in quotes, `+ - * /`, `< <= > >= == !=`, `and`,
+`or`, `not`, parentheses and the functions `abs exp log10 max min sqrt`. A column whose name is not
+a plain word stands in back quotes. Comparisons may be chained, as in `0 < x < 1`. A formula is the
+same without what is true or false; it gives a number, unknown where a column is, or where it is
+not real (`log10(-1)`).
 
 A missing value (NaN) is unknown, and so is what is compared with it: neither `x > 2` nor
 `not (x > 2)` keeps a row without x, while `x > 2 or y > 2` does, when y is above 2. This is
 SQL's three-valued logic.
 
-Nothing is evaluated as Python. Not covered: functions, assignments, patterns.
+Nothing is evaluated as Python. Not covered: other functions, assignments, patterns.
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -25,6 +28,7 @@ import numpy as np
 
 from screenkit.errors import UsageError
 from screenkit.ranking.tokens import Token, as_written, read_tokens, trouble
+from screenkit.settings import did_you_mean
 
 NUMBER, TEXT = "number", "text"
 """The two kinds of column."""
@@ -35,6 +39,14 @@ _ORDER = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_e
 _EQUAL = {"==": np.equal, "!=": np.not_equal}
 _COMPARE = _ORDER | _EQUAL
 _ARITHMETIC = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide}
+_FUNCTIONS: Mapping[str, tuple[Callable[..., np.ndarray], int]] = {
+    "abs": (np.abs, 1),
+    "exp": (np.exp, 1),
+    "log10": (np.log10, 1),
+    "max": (np.maximum, 2),  # of two or more; unknown where one of them is
+    "min": (np.minimum, 2),
+    "sqrt": (np.sqrt, 1),
+}
 _BOOL = "condition"
 
 _Columns = Mapping[str, np.ndarray]
@@ -62,6 +74,22 @@ class Condition:
             return self._truth(columns)[0]
 
 
+@dataclass(frozen=True)
+class Formula:
+    """One formula of a `--derive`, read and checked. Call it on columns of any length."""
+
+    text: str
+    """As the user wrote it."""
+    columns: tuple[str, ...]
+    """The columns it needs, each once, in order of appearance."""
+    _compute: Callable[[_Columns], np.ndarray]
+
+    def __call__(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return (n,) float64; the columns are (n,) float64 by name, as those of a Condition."""
+        with np.errstate(all="ignore"):
+            return np.asarray(self._compute(columns), dtype=np.float64)
+
+
 def read_condition(text: str, columns: Mapping[str, str]) -> Condition:
     """Read the text of a `--where`.
 
@@ -81,6 +109,27 @@ def read_condition(text: str, columns: Mapping[str, str]) -> Condition:
     if not reader.used:
         raise reader.trouble(0, "the condition names no column")
     return Condition(text, tuple(reader.used), value.truth)
+
+
+def read_formula(text: str, columns: Mapping[str, str], option: str = "--derive") -> Formula:
+    """Read a formula that gives a number.
+
+    Args:
+        text: the formula.
+        columns: as for `read_condition`.
+        option: that it was written behind, for messages.
+
+    Raises:
+        UsageError: as `read_condition`; or it gives no number.
+    """
+    reader = _Reader(text, columns, option)
+    value = reader.either(0)
+    reader.expect_end()
+    if value.kind != NUMBER:
+        raise reader.trouble(value.place, f"this is a {value.kind}, a number is wanted")
+    if not reader.used:
+        raise reader.trouble(0, "the formula names no column")
+    return Formula(text, tuple(reader.used), value.compute)
 
 
 @dataclass(frozen=True)
@@ -106,16 +155,17 @@ def _either(first: _Truth, second: _Truth) -> _Truth:
 class _Reader:
     """A recursive descent over the tokens; one method per level of binding."""
 
-    def __init__(self, text: str, columns: Mapping[str, str]) -> None:
+    def __init__(self, text: str, columns: Mapping[str, str], option: str = "--where") -> None:
         self.text = text
         self.columns = columns
+        self.option = option
         self.used: dict[str, None] = {}
-        self.tokens = read_tokens(text)
+        self.tokens = read_tokens(text, option)
         self.position = 0
 
     def trouble(self, place: int, message: str, hint: str = "") -> UsageError:
-        """Return an error that shows the condition with a caret under the place."""
-        return trouble(self.text, place, message, hint)
+        """Return an error that shows the text with a caret under the place."""
+        return trouble(self.text, place, message, hint, self.option)
 
     def peek(self) -> Token:
         return self.tokens[self.position]
@@ -131,7 +181,8 @@ class _Reader:
     def expect_end(self) -> None:
         token = self.peek()
         if token.kind != "end":
-            raise self.trouble(token.place, f"unexpected {token.text!r} after the condition")
+            what = "condition" if self.option == "--where" else "formula"
+            raise self.trouble(token.place, f"unexpected {token.text!r} after the {what}")
 
     def either(self, depth: int) -> _Value:
         left = self.both(depth)
@@ -233,7 +284,8 @@ class _Reader:
             return inner
         if token.kind not in ("number", "text", "word", "quoted"):
             found = "the end" if token.kind == "end" else repr(token.text)
-            raise self.trouble(token.place, f"a column or a value is wanted, found {found}")
+            hint = "a power is a product: x * x" if token.text == "*" else ""
+            raise self.trouble(token.place, f"a column or a value is wanted, found {found}", hint)
         if token.kind == "word" and token.text in ("and", "or", "not"):
             raise self.trouble(token.place, f"a column or a value is wanted, found {token.text!r}")
         self.position += 1
@@ -243,7 +295,34 @@ class _Reader:
         if token.kind == "text":
             text = np.array(token.text[1:-1], dtype=object)
             return _Value(TEXT, token.place, compute=lambda c: text)
+        if token.kind == "word" and (opening := self.take("(")):
+            return self._call(token, opening, depth)
         return self._column(token)
+
+    def _call(self, token: Token, opening: Token, depth: int) -> _Value:
+        """Read what stands behind `name(`."""
+        self._descend(token, depth)
+        if token.text not in _FUNCTIONS:
+            near = did_you_mean(token.text, tuple(_FUNCTIONS))
+            hint = near or f"there are {', '.join(_FUNCTIONS)}; nothing runs as code"
+            raise self.trouble(token.place, f"no function named {token.text!r}", hint)
+        given = [self.either(depth + 1)]
+        while self.take(","):
+            given.append(self.either(depth + 1))
+        if not self.take(")"):
+            raise self.trouble(opening.place, "this parenthesis is never closed")
+        for value in given:
+            self._want(value, NUMBER)
+        rule, least = _FUNCTIONS[token.text]
+        if len(given) < least or (least == 1 and len(given) > 1):
+            wanted = "one number" if least == 1 else "two numbers or more"
+            raise self.trouble(token.place, f"{token.text} takes {wanted}, found {len(given)}")
+        parts = [value.compute for value in given]
+        if least == 1:
+            return _Value(NUMBER, token.place, compute=lambda c: rule(parts[0](c)))
+        return _Value(
+            NUMBER, token.place, compute=lambda c: functools.reduce(rule, [p(c) for p in parts])
+        )
 
     def _column(self, token: Token) -> _Value:
         name = token.text

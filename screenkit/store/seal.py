@@ -100,14 +100,19 @@ def open_sealed(kind: str, path: Path) -> bytes:
     return data
 
 
-def check_sealed(kind: str, path: Path) -> None:
-    """Read a sealed file of any size once, in pieces, and raise as `open_sealed` does."""
+def check_sealed(kind: str, path: Path) -> str:
+    """Read a sealed file of any size once, in pieces, and raise as `open_sealed` does.
+
+    Returns:
+        Hex SHA-256 of what the seal closes.
+    """
     with _reading(path), open(path, "rb") as file:
         said = _read_seal(kind, path, file.read(SEAL_SIZE))
         found = hashlib.file_digest(file, lambda: hashlib.sha256(said.counts)).hexdigest()
         size = file.tell() - SEAL_SIZE
     if size != said.length or found != said.digest:
         raise _damaged(path, said.length, size)
+    return said.digest
 
 
 @contextmanager

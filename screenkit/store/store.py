@@ -37,6 +37,8 @@ class Store:
     """`Plan.stamp` of the run."""
     structures: int
     """Number of rows."""
+    digest: str
+    """Hex SHA-256 of the file, as its seal says."""
     _places: Mapping[str, tuple[str, bool]] = field(repr=False)
 
     @classmethod
@@ -49,7 +51,7 @@ class Store:
         if path.is_dir():
             path = path / product.file
         try:
-            check_sealed(product.name, path)
+            digest = check_sealed(product.name, path)
         except FileNotFoundError:
             raise StorageError(
                 f"there is no {path}", hint=f"run screenkit {product.command} first"
@@ -60,7 +62,7 @@ class Store:
         places = {c.field: (c.name, c.dtype == "text") for c in COLUMNS}
         places |= {c.name: (c.name, c.dtype == "text") for c in COLUMNS}
         places |= {t["name"]: (f"{product.name}/{t['name']}", False) for t in targets}
-        return cls(path, targets, stamp, structures, places)
+        return cls(path, targets, stamp, structures, digest, places)
 
     def __len__(self) -> int:
         return self.structures

@@ -14,31 +14,37 @@ from screenkit.cli import (
     options,
     options_clean,
     options_cluster,
+    options_gcmc,
     options_label,
     options_runs,
+    options_select,
     options_train,
 )
 from screenkit.cli.clean import clean
 from screenkit.cli.evaluate import evaluate
 from screenkit.cli.explain import explain
+from screenkit.cli.gcmc import prepare
 from screenkit.cli.label import label
 from screenkit.cli.rank import rank
+from screenkit.cli.select import select
 from screenkit.cli.train import train
 from screenkit.crystal.checks import CheckSettings
 from screenkit.executors.hire import RunSettings
+from screenkit.gcmc.conditions import GcmcSettings
 from screenkit.learn.fit import FitSettings
 from screenkit.learn.labels import LabelSettings
 from screenkit.ranking.ranking import RankSettings
+from screenkit.ranking.select import SelectSettings
 from screenkit.recipe import SINGULAR, Recipe
 from screenkit.settings import Settings
 from screenkit.tasks.clean import CleanSettings
 from screenkit.tasks.explain import ExplainSettings
 from screenkit.tasks.predict import PredictSettings
 
-COMMANDS = [rank, clean, label, train, evaluate, explain]
+COMMANDS = [rank, clean, label, train, evaluate, explain, select, prepare]
 OUTSIDE_THE_RECIPE = {
     "source", "sources", "ids", "labels", "recipe", "output", "progress", "verbose", "quiet",
-    "debug", "dry_run",
+    "debug", "dry_run", "run", "name",
 }  # fmt: skip
 """What to read, where to write and how to say so is not part of a study."""
 FOR_TWO_FIELDS = {"splits"}
@@ -51,6 +57,8 @@ OPTIONS = {
         | vars(options_label)
         | vars(options_train)
         | vars(options_runs)
+        | vars(options_select)
+        | vars(options_gcmc)
         | vars(options_cluster)
     ).items()
     if get_args(value) and name != "Annotated"
@@ -75,6 +83,15 @@ OPTIONS = {
         ("Truncation", AdsorptionSettings, "truncation"),
         ("Tolerance", AdsorptionSettings, "tolerance"),
         ("EnergyDevice", AdsorptionSettings, "device"),
+        ("Beta", SelectSettings, "beta"),
+        ("SampleSeed", SelectSettings, "seed"),
+        ("Engine", GcmcSettings, "engine"),
+        ("Charges", GcmcSettings, "charges"),
+        ("Cycles", GcmcSettings, "cycles"),
+        ("Initialization", GcmcSettings, "initialization"),
+        ("SimulationSeed", GcmcSettings, "seed"),
+        ("MaxError", GcmcSettings, "max_error"),
+        ("MaxDrift", GcmcSettings, "max_drift"),
         ("MinDistance", CheckSettings, "min_distance"),
         ("MinSurfaceArea", CleanSettings, "min_surface_area"),
     ],
@@ -85,7 +102,9 @@ def test_the_help_tells_the_default_of_the_settings_class(option: str, settings:
     assert told[1] == str(settings.model_fields[field].default)
 
 
-@pytest.mark.parametrize("option", ["BatchAtoms", "Best", "MaxFailures", "Target", "Workers"])
+@pytest.mark.parametrize(
+    "option", ["BatchAtoms", "Best", "MaxFailures", "Orderer", "Target", "Workers"]
+)
 def test_where_the_default_is_none_the_help_says_what_that_means(option: str):
     assert "[default: " in OPTIONS[option].help
 

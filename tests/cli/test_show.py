@@ -85,3 +85,13 @@ def test_a_figure_that_is_not_known_is_a_dash():
     shown = printed(*scores({"uptake": entry}, "title"))
     assert "0.5000" in shown
     assert "–" in shown
+
+
+def test_what_an_evaluation_found_of_the_best_is_shown_and_a_training_has_no_such_columns():
+    entry = {"unit": "mol/kg", "model": {"n": 3, "mae": 0.5, "r2": 0.1, "spearman": 0.9}}
+    early = {"recall_at_5_percent": 0.25, "enrichment_at_5_percent": 5.0}
+    shown = printed(*scores({"uptake": entry | {"early": early}}, "title"))
+    assert "best 5%" in shown
+    assert "0.2500" in shown
+    assert "5.000" in shown
+    assert "best 5%" not in printed(*scores({"uptake": entry}, "title"))

@@ -70,6 +70,8 @@ def test_a_model_is_trained_evaluated_and_used(
     assert "edge_A" in capsys.readouterr().out
     metrics = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())
     assert metrics["test"]["edge_A"]["model"]["n"] == 20
+    assert 0 <= metrics["test"]["edge_A"]["early"]["hits_at_10"] <= 10
+    assert metrics["test"]["edge_A"]["early"]["hits_at_100"] is None
 
     words = ["rank", cifs, "--model", model, "-o", str(tmp_path / "run"), "--executor", "serial"]
     assert run(words) == 0

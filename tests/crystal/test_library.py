@@ -203,6 +203,13 @@ def test_the_digest_tells_names_order_and_archive_content(tmp_path):
 # ids
 
 
+def test_a_name_that_our_tables_keep_from_a_spreadsheet_is_found_by_them(tmp_path):
+    for name in ("=1+1", "plain"):
+        (tmp_path / f"{name}.cif").write_text("data_x")
+    (tmp_path / "ids.csv").write_text("name,rank\n'=1+1,1\n")
+    assert Library.open(tmp_path, ids=tmp_path / "ids.csv").names == ("=1+1",)
+
+
 def test_ids_keep_the_library_order(tmp_path):
     folder = make_folder(tmp_path / "f")
     (tmp_path / "ids.csv").write_text("name,why\nb,good\na/y.cif.gz,\n")

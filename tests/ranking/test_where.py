@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from screenkit.errors import UsageError
-from screenkit.ranking.where import NUMBER, TEXT, read_condition
+from screenkit.ranking.where import NUMBER, TEXT, read_condition, read_formula
 
 KINDS = {
     "co2_uptake_0.15bar_298K": NUMBER,
@@ -105,8 +105,19 @@ def test_a_number_divided_by_zero_is_unknown_or_infinite_and_never_an_error():
         ("CH4-65bar > 1", 4, "back quotes"),
         ("not", 3, "the end"),
         ("x > and", 4, "'and'"),
-        ("__import__('os')", 0, "no column"),
+        ("__import__('os')", 0, "no function"),
         ("x.__class__ > 1", 0, "no column"),
+        ("sqrt(x).real > 1", 7, "unexpected"),
+        ("[i for i in x] > 1", 0, "nothing runs as code"),
+        ("(lambda: 1)() > x", 7, "nothing runs as code"),
+        ("log(x) > 1", 0, "log10"),
+        ("sqrt(x, y) > 1", 0, "one number"),
+        ("max(x) > 1", 0, "two numbers"),
+        ("abs(name) > 1", 4, "number is wanted"),
+        ("abs(x > 1) > 0", 4, "number is wanted"),
+        ("abs(x", 3, "never closed"),
+        ("x ** 2 > 1", 3, "x * x"),
+        ("x, y", 1, "after the condition"),
     ],
 )
 def test_an_error_shows_the_place(text: str, place: int, words: str):
@@ -117,9 +128,50 @@ def test_an_error_shows_the_place(text: str, place: int, words: str):
     assert caret.index("^") - 4 == place
 
 
+def test_functions_give_what_numpy_gives():
+    x = np.array([0.25, 4.0])
+    for text, wanted in [
+        ("abs(1 - x)", [0.75, 3.0]),
+        ("sqrt(x)", [0.5, 2.0]),
+        ("log10(100 * x)", [math.log10(25), math.log10(400)]),
+        ("exp(-x)", [math.exp(-0.25), math.exp(-4)]),
+        ("max(x, 1, 2)", [2.0, 4.0]),
+        ("min(x, 1, 2)", [0.25, 1.0]),
+        ("-2 * (x + 1) / 4 - -x", [-0.375, 1.5]),
+    ]:
+        assert read_formula(text, KINDS)({"x": x}).tolist() == pytest.approx(wanted)
+
+
+def test_a_formula_is_unknown_where_a_column_is_and_where_it_is_not_real():
+    found = read_formula("max(log10(x), y)", KINDS)(
+        {"x": np.array([-1.0, 1.0, NAN]), "y": np.ones(3)}
+    )
+    assert np.isnan(found).tolist() == [True, False, True]
+    assert kept("sqrt(x) < 5 or y > 2", x=[-1.0, -1.0], y=[1.0, 3.0]) == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x > 1", "a number is wanted"),
+        ("name", "a number is wanted"),
+        ("1 + 2", "names no column"),
+        ("x + zz", "no column named 'zz'"),
+        ("__import__('os').system('true')", "nothing runs as code"),
+        ("", "the end"),
+    ],
+)
+def test_a_formula_that_gives_no_number_is_refused(text: str, words: str):
+    with pytest.raises(UsageError, match=r"^--derive: ") as caught:
+        read_formula(text, KINDS)
+    assert words in f"{caught.value.message} {caught.value.hint}"
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        "abs(" * 5000 + "x" + ")" * 5000 + " > 1",
+        "max(" + "x, " * 3000 + "x) > 1",
         "(" * 5000 + "x > 1" + ")" * 5000,
         "not " * 2000 + "x > 1",
         "-" * 9000 + "x > 1",
