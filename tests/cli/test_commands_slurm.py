@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from screenkit.cli.app import run
 from tests.cli.test_train import salts  # noqa: F401  a fixture
-from tests.executors.slurm_cluster import cluster
+from tests.executors.slurm_cluster import Cluster
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 
-ROOT = Path(__file__).parents[2]
 JOBS = ["--executor", "slurm", "--jobs", "2", "--time", "10", "--memory", "1000M"]
-
-
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with (
-        cluster(tmp_path_factory.mktemp("slurm")) as made,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        for name in ("SLURM_CONF", "PATH"):
-            patch.setenv(name, made.env[name])
-        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *filter(None, sys.path)]))
-        yield
 
 
 @pytest.mark.parametrize(
@@ -40,7 +24,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     ],
 )
 def test_structures_are_looked_at_by_jobs_as_by_one_process(
-    words: list[str], files: list[str], slurm: None, library: Path, model: Path, tmp_path: Path
+    words: list[str], files: list[str], slurm: Cluster, library: Path, model: Path, tmp_path: Path
 ):
     jobs, calm = tmp_path / "jobs", tmp_path / "calm"
     words = [*words, str(library), "--shard-size", "3", "-q"]
@@ -54,7 +38,7 @@ def test_structures_are_looked_at_by_jobs_as_by_one_process(
 
 
 def test_folds_are_trained_by_jobs_as_by_one_process(
-    slurm: None,
+    slurm: Cluster,
     salts: Path,  # noqa: F811
     tmp_path: Path,
 ):
