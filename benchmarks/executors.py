@@ -8,7 +8,9 @@ within the time that counts; it is told beside it what remains when starting is 
 first shard that is done to the last.
 
 No executor can be faster than the machine. `apart` is what that gives: as many serial runs of the
-whole library as there are workers, at the same time and with nothing in common, summed.
+whole library as there are workers, at the same time and with nothing in common, summed. A serial
+run reads while its network runs, so it takes more than one core; `one core` is one that has no
+more, as a worker has.
 """
 
 from __future__ import annotations
@@ -66,6 +68,16 @@ def run(library: Path, model: str, executor: str, workers: int, folder: Path) ->
     return {name: round(value, 3) for name, value in told.items()}
 
 
+def run_on_one_core(library: Path, model: str, folder: Path) -> dict[str, float]:
+    """Return what a serial run reaches that has one core, for reading and network together."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        return run(library, model, "serial", 1, folder)
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
 def run_apart(library: Path, model: str, workers: int, folder: Path) -> dict[str, float]:
     """Return the sum of what serial runs reach that go on at the same time."""
     command = [sys.executable, "-m", "screenkit", "rank", str(library), "--model", model]
@@ -91,6 +103,7 @@ def compare(rounds: list[dict[str, dict[str, float]]]) -> dict[str, float]:
         if name.startswith("dask"):
             for kind in ("whole", "steady"):
                 ratios[f"{name} over serial, {kind}"] = over(name, kind, "serial", kind)
+                ratios[f"{name} over one core, {kind}"] = over(name, kind, "one core", kind)
                 ratios[f"{name} over apart, {kind}"] = over(name, kind, "apart", "whole")
     return ratios
 
@@ -115,6 +128,7 @@ def main() -> None:
                 name: run(archive, given.model, name, workers, folder / f"{name}-{turn}")
                 for name, workers in executors.items()
             }
+            told["one core"] = run_on_one_core(archive, given.model, folder / f"core-{turn}")
             apart = folder / f"apart-{turn}"
             rounds.append(told | {"apart": run_apart(archive, given.model, given.workers, apart)})
     keep(

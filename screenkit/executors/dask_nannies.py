@@ -21,6 +21,7 @@ import dask
 from distributed import Client, Scheduler, SpecCluster, WorkerPlugin
 from distributed.comm import CommClosedError
 from distributed.system import MEMORY_LIMIT
+from distributed.utils import silence_logging_cmgr
 
 from screenkit.errors import WorkersLostError
 from screenkit.executors.dask import DaskExecutor
@@ -74,6 +75,8 @@ class NannyExecutor(DaskExecutor):
         scratch = tempfile.mkdtemp(prefix="screenkit-workers-")
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         stack.enter_context(dask.config.set({**self._settings, "temporary-directory": scratch}))
+        # Until the scheduler's loop has ended, which tells at length of workers that have left.
+        stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
         try:
             self._cluster = _open_scheduler()
             stack.callback(_close_scheduler, self._cluster)
@@ -128,7 +131,6 @@ def _open_scheduler() -> SpecCluster:
                 "dashboard_address": f"{_HERE}:0",
             },
         },
-        silence_logs=logging.CRITICAL,
     )
 
 

@@ -115,7 +115,7 @@ class _Nanny(Nanny):
 
     def __init__(self, scheduler: str, **options: Any) -> None:
         super().__init__(scheduler, **options)
-        self.silence_logs = logging.CRITICAL  # of the worker; the cluster silences us
+        self.silence_logs = logging.CRITICAL  # of the worker; the executor silences us
         self.lost = asyncio.Event()
 
     def kill_worker(self) -> None:
