@@ -6,11 +6,20 @@ The library is SOURCE repeated, as in `benchmarks.rank`. Executors take turns wi
 that a busy machine is as bad for one as for the other; each ratio is one round's. Workers start
 within the time that counts; it is told beside it what remains when starting is left out: from the
 first shard that is done to the last.
+
+No executor can be faster than the machine. `apart` is what that gives: as many serial runs of the
+whole library as there are workers, at the same time and with nothing in common, summed. A serial
+run reads while its network runs, so it takes more than one core; `one core` is one that has no
+more, as a worker has.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -22,6 +31,8 @@ from screenkit.flows.screen import screen
 from screenkit.recipe import Recipe
 from screenkit.tasks.predict import count_devices
 from screenkit.track import Track
+
+SHARD_SIZE = 64
 
 
 class Stopwatch(Track):
@@ -45,7 +56,9 @@ class Stopwatch(Track):
 
 def run(library: Path, model: str, executor: str, workers: int, folder: Path) -> dict[str, float]:
     watch = Stopwatch()
-    recipe = Recipe().override(model=model, executor=executor, workers=workers, shard_size=64)
+    recipe = Recipe().override(
+        model=model, executor=executor, workers=workers, shard_size=SHARD_SIZE
+    )
     result = screen([library], recipe, folder, watch)
     told = {"whole": result.structures_per_second, "steady": watch.steady()}
     if watch.fed:
@@ -53,6 +66,46 @@ def run(library: Path, model: str, executor: str, workers: int, folder: Path) ->
         told["device busy"] = busy / watched
         told["structures ready"] = queues / len(watch.fed)
     return {name: round(value, 3) for name, value in told.items()}
+
+
+def run_on_one_core(library: Path, model: str, folder: Path) -> dict[str, float]:
+    """Return what a serial run reaches that has one core, for reading and network together."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        return run(library, model, "serial", 1, folder)
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def run_apart(library: Path, model: str, workers: int, folder: Path) -> dict[str, float]:
+    """Return the sum of what serial runs reach that go on at the same time."""
+    command = [sys.executable, "-m", "screenkit", "rank", str(library), "--model", model]
+    command += ["--executor", "serial", "--shard-size", str(SHARD_SIZE), "--quiet", "-o"]
+    folders = [folder / str(i) for i in range(workers)]
+    alone = os.environ | {"OMP_NUM_THREADS": "1"}
+    runs = [subprocess.Popen([*command, str(one)], env=alone) for one in folders]
+    statuses = [run.wait() for run in runs]
+    if any(statuses):
+        sys.exit(f"{' '.join(command)} failed")
+    summaries = [json.loads((one / "summary.json").read_text()) for one in folders]
+    return {"whole": round(sum(told["structures_per_second"] for told in summaries), 3)}
+
+
+def compare(rounds: list[dict[str, dict[str, float]]]) -> dict[str, float]:
+    """Return the median ratio of each executor to one process, and of Dask's to several apart."""
+
+    def over(name: str, kind: str, other: str, of: str) -> float:
+        return round(median(one[name][kind] / one[other][of] for one in rounds), 3)
+
+    ratios = {"apart over serial, whole": over("apart", "whole", "serial", "whole")}
+    for name in rounds[0]:
+        if name.startswith("dask"):
+            for kind in ("whole", "steady"):
+                ratios[f"{name} over serial, {kind}"] = over(name, kind, "serial", kind)
+                ratios[f"{name} over one core, {kind}"] = over(name, kind, "one core", kind)
+                ratios[f"{name} over apart, {kind}"] = over(name, kind, "apart", "whole")
+    return ratios
 
 
 def main() -> None:
@@ -67,24 +120,17 @@ def main() -> None:
     others = {"dask-cuda": count_devices("auto")} if count_devices("auto") else {}
     executors = {"serial": 1, "dask": given.workers, **others}
     rounds = []
-    with tempfile.TemporaryDirectory() as folder:
-        archive = Path(folder) / "library.tar"
+    with tempfile.TemporaryDirectory() as place:
+        archive, folder = Path(place, "library.tar"), Path(place)
         repeat(given.source, given.structures, archive)
         for turn in range(given.rounds):
-            rounds.append(
-                {
-                    name: run(archive, given.model, name, workers, Path(folder, f"{name}-{turn}"))
-                    for name, workers in executors.items()
-                }
-            )
-    ratios = {
-        f"{name} over serial, {kind}": round(
-            median(one[name][kind] / one["serial"][kind] for one in rounds), 3
-        )
-        for name in executors
-        if name != "serial"
-        for kind in ("whole", "steady")
-    }
+            told = {
+                name: run(archive, given.model, name, workers, folder / f"{name}-{turn}")
+                for name, workers in executors.items()
+            }
+            told["one core"] = run_on_one_core(archive, given.model, folder / f"core-{turn}")
+            apart = folder / f"apart-{turn}"
+            rounds.append(told | {"apart": run_apart(archive, given.model, given.workers, apart)})
     keep(
         "executors",
         {
@@ -93,7 +139,7 @@ def main() -> None:
             "structures": given.structures,
             "workers": given.workers,
             "rounds": rounds,
-            **ratios,
+            **compare(rounds),
         },
     )
 

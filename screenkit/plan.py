@@ -19,6 +19,8 @@ from screenkit.errors import StorageError
 
 PLAN_VERSION = 1
 
+_WRITE_ANEW = "delete {} and run the same command again, which keeps what is finished"
+
 
 @dataclass(frozen=True, slots=True)
 class Shard:
@@ -84,8 +86,11 @@ class Plan:
         return text + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Plan:
+    def from_json(cls, text: str, place: str = "plan.json") -> Plan:
         """Return the plan of a `plan.json`.
+
+        Args:
+            place: where it is, for messages.
 
         Raises:
             StorageError: the text is damaged, or another version of screenkit wrote it.
@@ -95,19 +100,17 @@ class Plan:
             version, stamp = facts.pop("plan_version"), facts.pop("stamp")
             if version != PLAN_VERSION:
                 raise StorageError(
-                    f"plan.json has version {version}, this screenkit reads {PLAN_VERSION}",
+                    f"{place} has version {version}, this screenkit reads {PLAN_VERSION}",
                     hint="give another --output",
                 )
             plan = cls(**facts)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise StorageError(
-                f"plan.json is damaged: {type(error).__name__}",
-                hint="give another --output, or delete that folder",
+                f"{place} is damaged: {type(error).__name__}", hint=_WRITE_ANEW.format(place)
             ) from None
         if plan.stamp != stamp:
             raise StorageError(
-                "plan.json was changed after it was written",
-                hint="give another --output, or delete that folder",
+                f"{place} was changed after it was written", hint=_WRITE_ANEW.format(place)
             )
         return plan
 

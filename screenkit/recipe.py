@@ -31,6 +31,7 @@ from screenkit.learn.labels import LabelSettings
 from screenkit.learn.propose import SearchSettings
 from screenkit.learn.split import CrossSettings
 from screenkit.models.contract import Target
+from screenkit.models.shelf import USUAL
 from screenkit.ranking.ranking import RankSettings
 from screenkit.ranking.select import SelectSettings
 from screenkit.recipe_yaml import Document, dotted, dump_lines, one_line, read_text
@@ -92,7 +93,7 @@ SINGULAR = {
 class Recipe(Settings):
     """The settings of one study."""
 
-    model: str = "knagcn"
+    model: str = USUAL
     """A model on the shelf, or the path of a checkpoint. For training: a kind of network."""
     network: dict[str, Any] = Field(default_factory=dict)
     """For training: settings of that kind of network, where they differ from its defaults."""

@@ -6,9 +6,12 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.executors.slurm_cluster import Cluster, cluster
 
 # Small networks lose more by sharing a product among threads than they gain. Set before torch
 # wakes, and inherited by the processes that tests start.
@@ -43,3 +46,19 @@ def expected(bad_corpus: Path) -> list[dict[str, str]]:
         rows = list(csv.DictReader(file))
     assert len(rows) == 321
     return rows
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two nodes of two slots; preempted jobs get SIGTERM alone; arrays of five at most."""
+    settings = {"MAX_ARRAY": "5", "PREEMPT_SIGNAL": "0", "GRACE": "4"}
+    with cluster(tmp_path_factory.mktemp("slurm"), **settings) as made:
+        yield made
+
+
+@pytest.fixture
+def slurm(slurm_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """That cluster, with no jobs in it."""
+    slurm_cluster.enter(monkeypatch)
+    yield slurm_cluster
+    slurm_cluster.clear()

@@ -92,6 +92,7 @@ def test_a_lost_shard_alone_is_done_again(tmp_path):
     assert (tmp_path / "run/ranking.csv").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_dask_and_serial_give_the_same_values(tmp_path):
     screen([EXAMPLES], recipe(tmp_path), tmp_path / "serial")
     screen([EXAMPLES], recipe(tmp_path, executor="dask", workers=2), tmp_path / "dask")
@@ -213,6 +214,7 @@ def test_training_ends_in_a_checkpoint_that_ranks_and_says_how_well_it_did(tmp_p
     assert training.checkpoint.record["test"] == metrics["test"]
 
 
+@pytest.mark.slow
 def test_predictions_of_a_checkpoint_are_those_that_training_reported(tmp_path, labels):
     train(labels, [EXAMPLES], Recipe.parse(TRAINING), tmp_path / "training")
     reported = table(tmp_path / "training/test_predictions.csv")
@@ -227,6 +229,7 @@ def test_predictions_of_a_checkpoint_are_those_that_training_reported(tmp_path, 
             )
 
 
+@pytest.mark.slow
 def test_a_training_stopped_between_epochs_ends_in_the_same_weights(tmp_path, labels):
     class Stop(Track):
         def epoch(self, values):

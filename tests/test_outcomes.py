@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def explained() -> set[str]:
     return {code for row in rows for code in re.findall(r"`([a-z0-9_]+)`", row)}
 
 
+@functools.cache
 def calls_and_texts() -> tuple[set[str], set[str]]:
     """Return the codes that calls give to rows, and every text of the program."""
     given, texts = set(), set()

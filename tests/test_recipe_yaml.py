@@ -164,6 +164,7 @@ _TREES = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(_TREES)
 def test_what_is_written_is_read_again_unchanged(tree: dict):

@@ -40,7 +40,10 @@ def clean(
     Example: screenkit clean hmof/ -o hmof-clean
     """
     said = locals()
-    from screenkit.cli import show, show_clean, show_runs
+    from screenkit.cli.folder import folder_of
+
+    folder = folder_of(said, "clean")
+    from screenkit.cli import show_clean, show_runs
     from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
     from screenkit.cli.verdict import judge
@@ -48,7 +51,6 @@ def clean(
     from screenkit.flows.clean import rehearse_cleaning
 
     settings = recipe_of(said)
-    folder = output or show.default_output(sources, "clean")
     if dry_run:
         show_runs.rehearsal(rehearse_cleaning(sources, settings, folder, ids))
         return

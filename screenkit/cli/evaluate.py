@@ -39,13 +39,15 @@ def evaluate(
     must become a class: --column "is_metal=gap_pbe_eV<=0".
     """
     said = locals()
-    from screenkit.cli import show, show_scores
+    from screenkit.cli.folder import folder_of
+
+    folder = folder_of(said, "{model}-evaluation")
+    from screenkit.cli import show_scores
     from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
     from screenkit.flows.evaluate import evaluate as run  # torch wakes here, not at --help
 
     settings = recipe_of(said)
-    folder = output or show.default_output([source], settings.model + "-evaluation")
     with tracking(progress, verbose, quiet) as track:
         evaluation = run([source], labels, settings, folder, track, ids=ids)
     if not quiet:

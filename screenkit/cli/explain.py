@@ -38,16 +38,18 @@ def explain(
     Example: screenkit explain hmof-knagcn --top 20
     """
     said = locals()
+    from screenkit.cli.folder import folder_of
+    from screenkit.flows.runs import is_screening
+
+    inside = sources[0] / "explain" if is_screening(sources[0]) else None
+    folder = folder_of(said, "{model}-explain", inside)
     from screenkit.cli import show
     from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
     from screenkit.flows.explain import explain as run  # torch wakes here, not at --help
-    from screenkit.flows.explain import is_run
     from screenkit.flows.explain import recipe_of as recipe_behind
 
     settings = recipe_of(said, "explain", None if recipe else recipe_behind(sources))
-    inside = sources[0] / "explain" if is_run(sources[0]) else None
-    folder = output or inside or show.default_output(sources, settings.model + "-explain")
     with tracking(progress, verbose, quiet) as track:
         explanation = run(sources, settings, folder, track, ids=ids)
     if not quiet:

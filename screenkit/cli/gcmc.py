@@ -53,15 +53,17 @@ def prepare(
     Example: screenkit gcmc prepare RUN --top 5 --gas CO2 --pressure 0.15bar -T 298
     """
     said = locals()
-    from screenkit.cli import show, show_gcmc
+    from screenkit.cli.folder import folder_of
+    from screenkit.flows.runs import is_screening
+
+    inside = sources[0] / "gcmc" if is_screening(sources[0]) else None
+    folder = folder_of(said, "gcmc", inside)
+    from screenkit.cli import show_gcmc
     from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
-    from screenkit.flows.explain import is_run  # torch wakes here, not at --help
-    from screenkit.flows.gcmc_prepare import prepare as run
+    from screenkit.flows.gcmc_prepare import prepare as run  # torch wakes here, not at --help
 
     settings = recipe_of(said, "gcmc")
-    inside = sources[0] / "gcmc" if is_run(sources[0]) else None
-    folder = output or inside or show.default_output(sources, "gcmc")
     with tracking(progress, verbose, quiet) as track:
         prepared = run(sources, settings, folder, track, ids=ids)
     if not quiet:

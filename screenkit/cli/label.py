@@ -44,7 +44,10 @@ def label(
     Example: screenkit label hmof/ --gas H2 --temperature 77 -o hmof-h2
     """
     said = locals()
-    from screenkit.cli import show, show_labels, show_runs
+    from screenkit.cli.folder import folder_of
+
+    folder = folder_of(said, "labels")
+    from screenkit.cli import show_labels, show_runs
     from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
     from screenkit.cli.verdict import judge
@@ -52,7 +55,6 @@ def label(
     from screenkit.flows.label import rehearse_labelling
 
     settings = recipe_of(said, "adsorption")
-    folder = output or show.default_output(sources, "labels")
     if dry_run:
         show_runs.rehearsal(rehearse_labelling(sources, settings, folder, ids))
         return

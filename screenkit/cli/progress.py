@@ -24,6 +24,7 @@ from screenkit.track import Track
 
 _EVERY = 10.0  # seconds between two plain lines
 _LATELY = 32  # shards whose devices are shown
+_JOBS = "screenkit.executors.slurm"  # whose log says how jobs stand
 
 
 @contextmanager
@@ -39,9 +40,12 @@ def track(mode: opt.Progress | None, verbose: bool, quiet: bool) -> Iterator[Tra
     else:
         log = None
     told = _choose(mode or opt.Progress.AUTO, quiet)
+    jobs = _Notes(told)
+    logging.getLogger(_JOBS).addHandler(jobs)
     try:
         yield told
     finally:
+        logging.getLogger(_JOBS).removeHandler(jobs)
         told.finish()
         if log:
             logging.getLogger("screenkit").removeHandler(log)
@@ -57,6 +61,17 @@ def _choose(mode: opt.Progress, quiet: bool) -> Track:
     if mode is opt.Progress.PLAIN:
         return PlainTrack(lambda line: print(line, file=sys.stderr, flush=True))  # noqa: T201
     return RichTrack(Console(stderr=True, force_terminal=True))
+
+
+class _Notes(logging.Handler):
+    """Tells of jobs in a cluster's queue: they may wait for hours before anything is done."""
+
+    def __init__(self, listener: Track) -> None:
+        super().__init__(logging.INFO)
+        self._listener = listener
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._listener.note(record.getMessage())
 
 
 def _listen() -> logging.Handler:

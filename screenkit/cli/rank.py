@@ -41,6 +41,9 @@ def rank(
     Example: screenkit rank hmof/ --model knagcn --where "n_atoms < 500"
     """
     said = locals()
+    from screenkit.cli.folder import folder_of
+
+    folder = folder_of(said, "{model}")
     from screenkit.cli import show, show_runs
     from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
@@ -48,7 +51,6 @@ def rank(
     from screenkit.flows.screen import rehearse_screening, screen  # torch wakes here, not at --help
 
     settings = recipe_of(said)
-    folder = output or show.default_output(sources, settings.model)
     if dry_run:
         show_runs.rehearsal(rehearse_screening(sources, settings, folder, ids))
         return

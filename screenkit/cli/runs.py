@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import typer
 
 from screenkit.cli import options as opt
@@ -95,6 +97,9 @@ def verify(run: of.Run, repair: of.Repair = False, debug: opt.Debug = False) -> 
         command = Command.of(run)
         clear_away(found, bad)
         code = start_again(run, command)
+    elif bad:
+        again = f"screenkit verify {shlex.quote(str(run))} --repair"
+        typer.echo(f"hint:  what is not ok is put aside, and done again, by: {again}", err=True)
     raise typer.Exit(code)
 
 

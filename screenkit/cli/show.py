@@ -17,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from screenkit.cli.text import fold, plain, plain_lines
-from screenkit.crystal.archive import SUFFIXES
 from screenkit.gcmc.conditions import state_said
 from screenkit.gcmc.fugacity import CRITICAL
 from screenkit.ranking.ranking import Ranking
@@ -38,20 +37,6 @@ def open_console() -> Console:
     """Return stdout as a console; as wide as the terminal, or as a page where there is none."""
     console = _Console(highlight=False)
     return console if console.is_terminal else _Console(highlight=False, width=_PIPE_WIDTH)
-
-
-def default_output(sources: Sequence[Path], model: str) -> Path:
-    """Return the folder of a run that was given none: `./<source>-<model>`."""
-    source = sources[0]
-    name = source.name or source.resolve().name or "library"
-    if name == "..":
-        name = source.resolve().name or "library"
-    for suffix in (*SUFFIXES, ".txt"):
-        name = name.removesuffix(suffix) or name
-    name = name.removesuffix(".gz").removesuffix(".cif") or name
-    kind = Path(model).name.removesuffix(".safetensors")
-    # A folder that begins with a dash could not be typed after the next command.
-    return Path(f"{name}-{kind}".lstrip("-"))
 
 
 def screening(result: Any, sources: Sequence[Path], ids: Path | None = None) -> None:

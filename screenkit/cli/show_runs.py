@@ -17,13 +17,14 @@ from rich.table import Table
 from rich.text import Text
 
 from screenkit.cli.show import open_console
-from screenkit.cli.text import plain
+from screenkit.cli.text import plain, plain_lines
 from screenkit.report.words import duration, number
 
 _EVERY = 2.0  # seconds between two looks
 _DAMAGED, _MISFIT = 74, 65  # exit codes
 _STYLES = {"running": "cyan", "complete": "green", "stopped": "yellow"}
 _BLOCK = 2**16  # bytes
+_FEW = 5  # lines on files that are missing: a run that has just begun misses all
 
 
 def status(found: Any, as_json: bool) -> None:
@@ -34,8 +35,13 @@ def status(found: Any, as_json: bool) -> None:
     """
     if as_json:
         print(json.dumps(found.facts(), ensure_ascii=False), flush=True)  # noqa: T201
-    else:
-        open_console().print(_status(found))
+        return
+    console = open_console()
+    console.print(_status(found))
+    if found.state == "stopped" and found.again:
+        # Not in the table: a command that is broken into lines cannot be copied.
+        text = f"it goes on, in {found.again.folder}, by:\n  {found.again}"
+        console.print(plain_lines(text), soft_wrap=True)
 
 
 def watch(look: Callable[[], Any], as_json: bool) -> None:
@@ -104,7 +110,10 @@ def findings(found: Iterable[Any]) -> tuple[int, list[Any]]:
         states[one.state] += 1
         if one.state != "ok":
             bad.append(one)
-            console.print(f"{one.state:<8}", plain(one.reason), soft_wrap=True)
+            if one.state != "missing" or states["missing"] <= _FEW:
+                console.print(f"{one.state:<8}", plain(one.reason), soft_wrap=True)
+    if states["missing"] > _FEW:
+        console.print(f"missing  and {number(states['missing'] - _FEW)} more")
     words = ("ok", "missing", "damaged", "foreign")
     console.print(", ".join(f"{number(states[word])} {word}" for word in words), style="bold")
     return (_DAMAGED if states["damaged"] else _MISFIT if bad else 0), bad

@@ -47,13 +47,15 @@ def train(
     Example: screenkit train labels.csv core2019.tar.xz --target co2_uptake
     """
     said = locals()
-    from screenkit.cli import show, show_scores
+    from screenkit.cli.folder import folder_of
+
+    folder = folder_of(said, "{model}-training")
+    from screenkit.cli import show_scores
     from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
     from screenkit.flows.train import train as run  # torch wakes here, not at --help
 
     settings = recipe_of(said)
-    folder = output or show.default_output(sources, settings.model + "-training")
     with tracking(progress, verbose, quiet) as track:
         training = run(labels, sources, settings, folder, track, ids=ids)
     if not quiet:

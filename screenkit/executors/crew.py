@@ -207,9 +207,9 @@ class Watch:
         if self.leaving or self.restarts >= _MAX_RESTARTS:
             return
         self.leaving = True
-        number = os.environ.get("SLURM_JOB_ID", "0")
-        state = ask("squeue", "--noheader", "--format=%T", f"--jobs={number}") or ""
-        if state.strip() == "RUNNING" and ask("scontrol", "requeue", number) is not None:
+        # Not by SLURM_JOB_ID: one job of each array has the number of the array there.
+        state = ask("squeue", "--noheader", "--format=%T", f"--jobs={self.job}") or ""
+        if state.strip() == "RUNNING" and ask("scontrol", "requeue", self.job) is not None:
             _log.info("queued again")
             time.sleep(_WAIT_FOR_END)
 

@@ -1,7 +1,8 @@
 """Which structures of a shard kill the process that works on them.
 
 A child process takes them one by one and says which it begins; when it dies, that one did it, and
-the next child goes on behind it. So each culprit costs one process, and no innocent is blamed.
+the next child goes on behind it. Where it was a signal, that structure is tried once more, alone:
+the signal may have come from elsewhere, and no innocent is blamed.
 
 Not covered: structures that kill only together.
 """
@@ -22,6 +23,7 @@ from screenkit.executors.executor import Task
 
 _LOOK = 0.1  # seconds between two looks at the child
 _TIME_LIMIT = 600.0  # seconds for one structure
+_SIGNAL = "its process was killed by signal"
 
 
 def find_culprits(
@@ -38,7 +40,8 @@ def find_culprits(
         begun, reason = _watch(task, rest, memory_limit)
         if reason is None or begun is None:
             break
-        culprits[rest[begun].name] = reason
+        if not reason.startswith(_SIGNAL) or _watch(task, [rest[begun]], memory_limit)[1]:
+            culprits[rest[begun].name] = reason
         rest = rest[begun + 1 :]
     return culprits
 
@@ -127,4 +130,4 @@ def _cause(status: int) -> str | None:
         name = signal.Signals(-status).name
     except ValueError:
         name = "unknown"
-    return f"its process was killed by signal {-status} ({name})"
+    return f"{_SIGNAL} {-status} ({name})"

@@ -1,8 +1,9 @@
-"""The Dask executor of this machine: worker processes, each with a nanny that replaces it.
+"""The Dask executor of this machine: a scheduler in this process, and worker processes.
 
-The cluster lives as long as the `with` and listens on 127.0.0.1 alone.
+They live as long as the `with` and listen on 127.0.0.1 alone.
 
-Not covered: other users of this machine, who may connect to a loopback port.
+Not covered: how a worker that dies is replaced (`nursery.py`); other users of this machine, who may
+connect to a loopback port.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
 
 import dask
-from distributed import Client, Nanny, Scheduler, SpecCluster, WorkerPlugin
+from distributed import Client, Scheduler, SpecCluster, WorkerPlugin
 from distributed.comm import CommClosedError
 from distributed.system import MEMORY_LIMIT
+from distributed.utils import silence_logging_cmgr
 
 from screenkit.errors import WorkersLostError
 from screenkit.executors.dask import DaskExecutor
-
-_log = logging.getLogger(__name__)
+from screenkit.executors.nursery import Nursery
 
 _HERE = "127.0.0.1"
 _ONE_THREAD = dict.fromkeys(
@@ -36,7 +37,7 @@ _SETTINGS = {
     "distributed.nanny.pre-spawn-environ": _ONE_THREAD,
     "distributed.worker.profile.enabled": False,
 }
-_CLOSING = 10.0  # seconds that workers have to leave
+_CLOSING = 10.0  # seconds that the scheduler has to leave
 
 
 class NannyExecutor(DaskExecutor):
@@ -63,6 +64,7 @@ class NannyExecutor(DaskExecutor):
         self._plugins = plugins
         self._settings = _SETTINGS | dict(settings or {})
         self._cluster: Any = None
+        self._nursery: Any = None
 
     @classmethod
     def of(cls, workers: int) -> NannyExecutor:
@@ -73,12 +75,17 @@ class NannyExecutor(DaskExecutor):
         scratch = tempfile.mkdtemp(prefix="screenkit-workers-")
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         stack.enter_context(dask.config.set({**self._settings, "temporary-directory": scratch}))
+        # Until the scheduler's loop has ended, which tells at length of workers that have left.
+        stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
         try:
-            self._cluster = self._start(scratch)
-            stack.callback(_close, self._cluster)
+            self._cluster = _open_scheduler()
+            stack.callback(_close_scheduler, self._cluster)
+            self._nursery = Nursery(self._cluster.scheduler_address, self._places(scratch))
+            stack.callback(self._cluster.sync, self._nursery.leave)
             client = stack.enter_context(Client(self._cluster, set_as_default=False))
             for plugin in (_Quiet(), *self._plugins):
                 client.register_plugin(plugin)
+            self._cluster.sync(self._nursery.begin)
         except (OSError, RuntimeError, TimeoutError) as error:
             raise WorkersLostError(
                 f"cannot start {len(self._environments)} worker processes: {error}",
@@ -97,38 +104,38 @@ class NannyExecutor(DaskExecutor):
     def _memory_limit(self) -> int | None:
         return MEMORY_LIMIT // len(self._environments)
 
-    def _start(self, scratch: str) -> SpecCluster:
-        options = {
+    def _places(self, scratch: str) -> list[dict[str, Any]]:
+        """Return what the nanny of each worker is told."""
+        common = {
             "host": _HERE,
             "nthreads": self._threads,
             "memory_limit": MEMORY_LIMIT // len(self._environments),
             "dashboard": False,
             "dashboard_address": None,
             "local_directory": scratch,
-            "silence_logs": logging.CRITICAL,
         }
-        return SpecCluster(
-            workers={
-                i: {"cls": Nanny, "options": options | {"env": dict(own)}}
-                for i, own in enumerate(self._environments)
+        return [common | {"env": dict(own)} for own in self._environments]
+
+
+def _open_scheduler() -> SpecCluster:
+    """Return a scheduler in this process, with a loop and no workers yet."""
+    return SpecCluster(
+        # An address for the status page nevertheless: without one the scheduler wants port
+        # 8787 and warns when it is taken.
+        scheduler={
+            "cls": Scheduler,
+            "options": {
+                "host": _HERE,
+                "port": 0,
+                "dashboard": False,
+                "dashboard_address": f"{_HERE}:0",
             },
-            # An address for the status page nevertheless: without one the scheduler wants port
-            # 8787 and warns when it is taken.
-            scheduler={
-                "cls": Scheduler,
-                "options": {
-                    "host": _HERE,
-                    "port": 0,
-                    "dashboard": False,
-                    "dashboard_address": f"{_HERE}:0",
-                },
-            },
-            silence_logs=logging.CRITICAL,
-        )
+        },
+    )
 
 
 class _Quiet(WorkerPlugin):
-    """A worker says nothing on the user's terminal and leaves Ctrl-C to the driver."""
+    """A worker says nothing on the user's terminal, and it and its readers ignore Ctrl-C."""
 
     name = "screenkit-quiet"
 
@@ -138,26 +145,9 @@ class _Quiet(WorkerPlugin):
         os.dup2(nowhere, 2)
         os.close(nowhere)
         with suppress(ValueError):  # not the main thread
-            # The last two tell a Slurm job around us that its time is short.
-            for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2):
-                signal.signal(number, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _close(cluster: SpecCluster) -> None:
-    """Close a cluster, by force where it does not close.
-
-    A nanny that is just replacing a dead worker may wait for ever. What was finished is on disk.
-    """
-    nannies = list(cluster.workers.values())
-    pids = _pids(nannies)
-    try:
+def _close_scheduler(cluster: SpecCluster) -> None:
+    with suppress(TimeoutError, CommClosedError):
         cluster.close(timeout=_CLOSING)
-    except (TimeoutError, CommClosedError):
-        _log.warning("the workers were slow to leave")
-        for pid in pids | _pids(nannies):  # one may have been started meanwhile
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-
-
-def _pids(nannies: Iterable[Any]) -> set[int]:
-    return {nanny.pid for nanny in nannies if getattr(nanny, "pid", None)}

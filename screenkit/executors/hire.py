@@ -106,7 +106,7 @@ def _hire_devices(settings: RunSettings, devices: int, most: int | None) -> Exec
         raise UsageError(
             "--executor dask-cuda: there is no CUDA device that this work may be divided among",
             hint="install NVIDIA's driver and a CUDA build of torch (https://pytorch.org), and "
-            "leave --device at auto or cuda; or use --executor dask",
+            "give --device cuda; or use --executor dask",
         )
     if settings.workers and settings.workers > devices:
         raise UsageError(

@@ -23,13 +23,13 @@ from screenkit.executors.hire import hire
 from screenkit.flows.again import keep_command
 from screenkit.flows.explain_files import Explanation, write_files
 from screenkit.flows.run_log import run_log
+from screenkit.flows.runs import RECIPE, is_screening
 from screenkit.flows.stage import PLAN, agree_on_plan, run_stage
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.shelf import find_checkpoint
 from screenkit.plan import Plan
 from screenkit.ranking.ranking import RankSettings, rank, shortlist
 from screenkit.recipe import Recipe
-from screenkit.store.layout import PREDICTIONS
 from screenkit.store.lock import RunLock
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
@@ -40,7 +40,6 @@ from screenkit.tasks.predict import PredictTask, count_devices, resolve_device
 from screenkit.track import Track
 
 _OF_A_RUN = 10  # structures, where neither names nor a number are given
-_RECIPE = "recipe.yaml"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,18 +51,13 @@ class _Chosen:
     """Where it comes from, for a title."""
 
 
-def is_run(path: Path) -> bool:
-    """Tell whether a path is the folder of a screening."""
-    return (path / PREDICTIONS.file).is_file() and (path / _RECIPE).is_file()
-
-
 def recipe_of(sources: Sequence[Path]) -> Recipe:
     """Return the recipe of the run among the sources, the first one; of none, the defaults.
 
     Raises:
         RecipeError: the run's recipe cannot be read.
     """
-    return Recipe.load(sources[0] / _RECIPE) if is_run(sources[0]) else Recipe()
+    return Recipe.load(sources[0] / RECIPE) if is_screening(sources[0]) else Recipe()
 
 
 def explain(
@@ -114,7 +108,7 @@ def explain(
     with RunLock(output), run_log(output, track) as told:
         told.note(f"{len(chosen.library)} structures, {path.stem} on {device}, weights: {kind}")
         _own(output, plan)
-        replace_text(output / _RECIPE, recipe.to_yaml("screenkit explain"))
+        replace_text(output / RECIPE, recipe.to_yaml("screenkit explain"))
         keep_command(output)
         warm_up(checkpoint.graph)
         executor = hire(recipe.run, output, count_devices(recipe.predict.device))
@@ -170,7 +164,7 @@ def _order(
     """
     order = recipe.rank.model_copy(update={"where": None})
     foreign = order.target not in {target["name"] for target in targets}
-    if foreign and is_run(sources[0]) and order.target == recipe_of(sources).rank.target:
+    if foreign and is_screening(sources[0]) and order.target == recipe_of(sources).rank.target:
         order = order.model_copy(update={"target": None, "better": None})
     order.choose(targets)
     return order
@@ -179,7 +173,7 @@ def _order(
 def _choose(sources: Sequence[Path], recipe: Recipe, ids: Path | None) -> _Chosen:
     """Return the structures that are asked for."""
     wanted = recipe.explain
-    if is_run(sources[0]):
+    if is_screening(sources[0]):
         run = sources[0]
         own = recipe_of(sources)
         store = Store.open(run)
@@ -245,7 +239,7 @@ def library_of(run: Path, store: Store, sources: Sequence[Path], command: str) -
     except SourceError as error:
         raise SourceError(error.message, hint=name_it) from None
     try:
-        plan = Plan.from_json((run / PLAN).read_text("utf-8"))
+        plan = Plan.from_json((run / PLAN).read_text("utf-8"), str(run / PLAN))
     except OSError as error:
         raise StorageError(f"cannot read {run / PLAN}: {error.strerror}") from None
     if library.digest != plan.digest:

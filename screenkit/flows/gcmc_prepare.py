@@ -29,8 +29,9 @@ from screenkit.crystal.neighbors import Neighbors
 from screenkit.crystal.pores import measure_pores
 from screenkit.errors import CrystalError, MismatchError, Outcome, SourceError, UsageError
 from screenkit.flows.again import keep_command
-from screenkit.flows.explain import is_run, library_of, recipe_of
+from screenkit.flows.explain import library_of, recipe_of
 from screenkit.flows.run_log import run_log
+from screenkit.flows.runs import is_screening
 from screenkit.gcmc.conditions import pascals
 from screenkit.gcmc.deck import (
     DECKS,
@@ -126,7 +127,7 @@ def prepare(
             told.advance(1, row.outcome != Outcome.OK)
             told.note(f"{place} of {len(library)}: {row.name}: {row.code or f'{len(made)} decks'}")
         program = ENGINES[recipe.gcmc.engine]
-        run = str(sources[0].absolute()) if is_run(sources[0]) else ""
+        run = str(sources[0].absolute()) if is_screening(sources[0]) else ""
         found = Decks(settings, program.version(), run, tuple(decks))
         replace_text(output / PREPARED, _table(rows, decks))
         replace_text(output / DECKS, found.to_json())
@@ -166,7 +167,7 @@ def _plan(recipe: Recipe, output: Path) -> _Plan:
 def _choose(sources: Sequence[Path], recipe: Recipe, ids: Path | None) -> Library:
     """Return the structures that are asked for."""
     top = recipe.gcmc.top
-    if not is_run(sources[0]):
+    if not is_screening(sources[0]):
         if top is not None:
             raise UsageError(
                 "--top takes the best of a run, and this is a library without predictions",

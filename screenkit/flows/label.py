@@ -108,7 +108,7 @@ def label(
             library,
             plan,
             task,
-            hire(recipe.run, output),
+            hire(recipe.run, output, physics.count_devices()),
             output,
             told,
             targets=task.targets,

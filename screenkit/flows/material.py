@@ -137,7 +137,7 @@ def read_material(folder: Path, table: Labels) -> Material:
         LabelError: no structure has a label.
         StorageError: a file is damaged.
     """
-    plan = Plan.from_json((folder / PLAN).read_text(encoding="utf-8"))
+    plan = Plan.from_json((folder / PLAN).read_text(encoding="utf-8"), str(folder / PLAN))
     rows, graphs = _read(plan, folder)
     labelled = dict(zip(table.names, np.isfinite(table.values).any(axis=1).tolist(), strict=True))
     kept = [graph for graph in graphs if labelled.get(graph.name)]

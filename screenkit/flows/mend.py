@@ -9,6 +9,7 @@ Not covered: starting it (`cli/again.py`).
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pathlib import Path
 from screenkit.errors import DataError, OutputError, StorageError
 from screenkit.flows.again import Command
 from screenkit.flows.runs import Run, Stage
+from screenkit.plan import Shard
 from screenkit.store.lock import RunLock
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import set_aside
@@ -146,7 +148,7 @@ def set_aside_failed(run: Run, codes: Collection[str]) -> Retry:
             path = stage.path(shard)
             if path.name not in names:
                 continue
-            counts = read_shard(path, shard, stage.plan.stamp).codes
+            counts = _codes(stage, shard, run.folder)
             others.update(counts)
             wanted = {code: count for code, count in counts.items() if code in codes}
             if wanted:
@@ -161,6 +163,15 @@ def set_aside_failed(run: Run, codes: Collection[str]) -> Retry:
         for path in found:
             _move(path, path.parent / _RETRY)
     return Retry(rows, len(found))
+
+
+def _codes(stage: Stage, shard: Shard, run: Path) -> Mapping[str, int]:
+    """Return how many rows of a shard have which code."""
+    try:
+        return read_shard(stage.path(shard), shard, stage.plan.stamp).codes
+    except StorageError as error:
+        hint = f"first mend it: screenkit verify {shlex.quote(str(run))} --repair"
+        raise StorageError(error.message, hint=hint) from error
 
 
 def _move(path: Path, folder: Path) -> None:

@@ -85,7 +85,10 @@ def run_log(folder: Path, listener: Track | None) -> Iterator[Track]:
     _log.info("%s: process %d on %s", BEGUN, os.getpid(), socket.gethostname())
     try:
         yield _Written(listener or Track())
-    except (ScreenkitError, KeyboardInterrupt) as error:
+    except KeyboardInterrupt:
+        _log.warning("stopped by Ctrl-C, or by whoever ended the process")
+        raise
+    except ScreenkitError as error:
         _log.error("stopped by %s: %s", type(error).__name__, error)
         raise
     finally:

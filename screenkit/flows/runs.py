@@ -19,12 +19,25 @@ from screenkit.flows.again import AGAIN
 from screenkit.flows.run_log import RUN_LOG
 from screenkit.flows.stage import PLAN
 from screenkit.plan import Plan, Shard
+from screenkit.store.layout import PREDICTIONS
 from screenkit.store.lock import LOCK, Holder, RunLock
 from screenkit.store.merge import SHARDS
 from screenkit.store.shard_file import shard_path
 
 _OF_A_TRAINING = "graphs*"
 _SIGNS = (PLAN, AGAIN, RUN_LOG, LOCK)
+
+RECIPE = "recipe.yaml"
+"""Name of the recipe in the folder of a run."""
+
+
+def _read_plan(path: Path) -> Plan:
+    return Plan.from_json(path.read_bytes().decode("utf-8", "replace"), str(path))
+
+
+def is_screening(folder: Path) -> bool:
+    """Return whether a folder is that of a complete screening."""
+    return (folder / PREDICTIONS.file).is_file() and (folder / RECIPE).is_file()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +93,8 @@ class Run:
             StorageError: a plan is damaged, or another version of screenkit wrote it.
         """
         if not folder.is_dir():
-            raise SourceError(f"there is no folder {folder}", hint="RUN is the --output of a run")
+            what = f"{folder} is no folder" if folder.exists() else f"there is no folder {folder}"
+            raise SourceError(what, hint="RUN is the --output of a run")
         if not any((folder / sign).exists() for sign in _SIGNS):
             raise SourceError(
                 f"{folder} is not the folder of a run: it has neither {PLAN} nor {RUN_LOG}",
@@ -90,10 +104,7 @@ class Run:
         try:
             return cls(
                 folder,
-                tuple(
-                    Stage(path.parent, Plan.from_json(path.read_bytes().decode("utf-8", "replace")))
-                    for path in plans
-                ),
+                tuple(Stage(path.parent, _read_plan(path)) for path in plans),
             )
         except OSError as error:
             raise StorageError(f"cannot read {error.filename}: {error.strerror}") from None

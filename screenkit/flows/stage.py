@@ -15,6 +15,7 @@ from typing import Any
 
 from screenkit.crystal.library import Library
 from screenkit.errors import MismatchError, StorageError
+from screenkit.executors.board import boards
 from screenkit.executors.executor import Executor, ShardReport, Task, Work
 from screenkit.plan import Plan, Shard
 from screenkit.store.layout import PREDICTIONS, Product
@@ -66,6 +67,9 @@ def run_stage(
     sweep(folder / SHARDS)
     todo = list(_missing(folder / SHARDS, plan, track))
     done = plan.structures - sum(map(len, todo))
+    if not todo:
+        for board in boards(folder):  # of a driver that was killed at its very end
+            board.tidy()
     if not todo and (store := _merged(folder, plan, targets, product)):
         return store
     track.start(label, plan.structures, done)
@@ -112,7 +116,7 @@ def agree_on_plan(folder: Path, plan: Plan) -> None:
         text = path.read_bytes().decode("utf-8", "replace")
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from None
-    changes = Plan.from_json(text).differences(plan)
+    changes = Plan.from_json(text, str(path)).differences(plan)
     if changes:
         more = f"; and {len(changes) - 5} more" if len(changes) > 5 else ""
         raise MismatchError(

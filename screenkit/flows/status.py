@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from screenkit.errors import Outcome, StorageError
+from screenkit.errors import Outcome, SourceError, StorageError
 from screenkit.executors.board import SLURM
 from screenkit.executors.squeue import Seen
+from screenkit.flows.again import Command
 from screenkit.flows.run_log import BEGUN, RUN_LOG
 from screenkit.flows.runs import Run
 from screenkit.store.lock import Holder
@@ -56,6 +57,8 @@ class Status:
     structures_per_second: float | None
     """Since the driver began, or, without one, since its jobs were submitted; None where nobody is
     at work, or nothing is done yet."""
+    again: Command | None
+    """What was typed, where it is known."""
     trouble: tuple[str, ...]
     """Last warnings and errors of the log, since the run was last begun."""
 
@@ -139,6 +142,7 @@ class Watch:
             driver=driver,
             jobs=jobs,
             structures_per_second=recent / spent if recent and spent > 0 else None,
+            again=_command(run.folder),
             trouble=_trouble(run.folder / RUN_LOG),
         )
 
@@ -162,6 +166,13 @@ def _since(folder: Path, driver: Holder | None) -> float:
         return (folder / SLURM / JOBS).stat().st_mtime
     except (OSError, ValueError):
         return math.inf
+
+
+def _command(folder: Path) -> Command | None:
+    try:
+        return Command.of(folder)
+    except SourceError:
+        return None
 
 
 def log_tail(path: Path, size: int = _TAIL) -> list[str]:

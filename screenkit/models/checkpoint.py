@@ -21,6 +21,7 @@ import safetensors
 import safetensors.torch
 import torch
 from pydantic import ValidationError
+from torch.overrides import TorchFunctionMode
 
 from screenkit.errors import CheckpointError
 from screenkit.graph.graph import GraphSettings
@@ -75,7 +76,8 @@ class Checkpoint:
             CheckpointError: the weights are not those of such a network.
         """
         kind = model_class(self.model)
-        with torch.device("meta"):  # shapes alone: settings may ask for more than memory holds
+        # Shapes alone: settings may ask for more than memory holds.
+        with torch.device("meta"), _Unfilled():
             shapes = kind(self.settings, len(self.targets)).state_dict()
         if misfit := _misfit(self.weights, shapes):
             raise CheckpointError(
@@ -172,6 +174,20 @@ def _require_sound(checkpoint: Checkpoint) -> None:
     for name, tensor in checkpoint.weights.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise ValueError(f"{name} holds a number that is not finite")
+
+
+class _Unfilled(TorchFunctionMode):
+    """No first weights are drawn: where tensors have no numbers, torch wakes its compiler for it.
+
+    That costs each process more than a second.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if getattr(function, "__module__", "") == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 def _misfit(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> str:

@@ -136,7 +136,9 @@ class KNagcn(Model):
         self.embedding = nn.Embedding(len(SYMBOLS), settings.width)
         nn.init.normal_(self.embedding.weight, std=1.0 / math.sqrt(settings.width))
         first, last = settings.decay_lengths
-        lengths = torch.logspace(math.log10(first), math.log10(last), settings.edge_width)
+        ends = math.log10(first), math.log10(last)
+        # Never without numbers: for a logspace of none torch wakes sympy.
+        lengths = torch.logspace(*ends, settings.edge_width, device="cpu")
         self.register_buffer("decay_lengths", lengths)
         self.convolutions = nn.ModuleList(
             KNagcnConvolution(settings) for _ in range(settings.layers)

@@ -13,6 +13,8 @@ from pathlib import Path
 from screenkit.errors import CheckpointError
 
 SUFFIX = ".safetensors"
+USUAL = "knagcn"
+"""The model of who names none."""
 _PACKAGE = Path(__file__).parent / "weights"
 
 

@@ -14,6 +14,7 @@ import datetime
 import fcntl
 import json
 import os
+import shlex
 import socket
 import time
 from contextlib import suppress
@@ -146,7 +147,9 @@ class RunLock:
         return OutputError(
             f"{self.folder} is in use by process {holder.pid} on {holder.host} "
             f"since {holder.since}",
-            hint=f"wait for it, or give another --output; if it is dead, delete {self._path}",
+            hint=f"wait for it, or end it: screenkit cancel {shlex.quote(str(self.folder))}"
+            if holder.is_here
+            else f"wait for it; if it is dead, delete {self._path}",
         )
 
     def _no_folder(self, reason: str) -> OutputError:

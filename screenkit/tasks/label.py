@@ -165,6 +165,14 @@ class Physics:
             warnings.append("label_out_of_range")
         return values, [*warnings, *missing]
 
+    def count_devices(self) -> int:
+        """Return among how many CUDA devices the work may be divided."""
+        if not self.field or self.adsorption.device == "cpu":
+            return 0
+        from screenkit.tasks.predict import count_devices  # torch wakes here
+
+        return count_devices(self.adsorption.device)
+
     def said(self) -> dict[str, Any]:
         """Return all that may change a number, for a plan."""
         apart = {"force_field", "gases", "device"}

@@ -6,16 +6,18 @@
 #   slurm/local/stop.sh /tmp/slurm
 #
 # Everything lies in FOLDER: keys, state, logs, process ids. Nobody off this machine can connect.
-# Nodes and GPUs are pretended; there is no accounting, so no sacct. Partitions: debug, low and
-# high; jobs in low make way for jobs in high. May be started again: what is alive is kept.
+# Nodes and GPUs are pretended. Partitions: debug, low and high; jobs in low make way for jobs in
+# high. May be started again: what is alive is kept.
 #
 # Settings, from the environment: NODES=2 CPUS=2 (a node) MEMORY=4000 (MB a node) GPUS=0 (a node)
 #   PORT=17600 (and the NODES after it) MAX_ARRAY=1001 GRACE=5 (seconds for jobs in low)
 #   PREEMPT_SIGNAL=1 (0: jobs that make way get SIGTERM alone, as on many clusters)
+#   ACCOUNTING=0 (1: slurmdbd and a database, so sacct; apt-get install slurmdbd mariadb-server)
 set -euo pipefail
 folder=${1:?usage: start.sh FOLDER}
 NODES=${NODES:-2} CPUS=${CPUS:-2} MEMORY=${MEMORY:-4000} GPUS=${GPUS:-0} PORT=${PORT:-17600}
 MAX_ARRAY=${MAX_ARRAY:-1001} GRACE=${GRACE:-5} PREEMPT_SIGNAL=${PREEMPT_SIGNAL:-1}
+ACCOUNTING=${ACCOUNTING:-0}
 PATH=$PATH:/usr/sbin:/sbin
 umask 022
 mkdir -p "$folder"/{pids,logs,state,spool,devices}
@@ -35,7 +37,9 @@ await() { # COMMAND...: until it succeeds
     for _ in $(seq 300); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done
     fail "$* did not succeed within 30 s"
 }
-for program in munged slurmctld slurmd sinfo; do
+needed="munged slurmctld slurmd sinfo"
+[ "$ACCOUNTING" = 1 ] && needed+=" mariadbd slurmdbd"
+for program in $needed; do
     command -v $program >/dev/null || fail "there is no $program; see the head of this script"
 done
 
@@ -47,6 +51,13 @@ if [ "$PREEMPT_SIGNAL" = 1 ]; then
     [ "$release" -ge 2302 ] && signal=PreemptParameters=send_user_signal
 fi
 [ "$release" -ge 2311 ] && echo CgroupPlugin=disabled >"$folder/cgroup.conf"
+accounting=AccountingStorageType=accounting_storage/none
+if [ "$ACCOUNTING" = 1 ]; then
+    accounting="AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort=$((PORT + NODES + 1))
+AccountingStoragePass=$folder/munge.socket"
+fi
 nodes= gres=
 [ "$GPUS" -gt 0 ] && gres=" Gres=gpu:$GPUS"
 echo AutoDetect=off >"$folder/gres.conf"
@@ -81,7 +92,7 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=bf_interval=2,sched_interval=2
 SlurmdParameters=config_overrides
 GresTypes=gpu
-AccountingStorageType=accounting_storage/none
+$accounting
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
@@ -95,6 +106,7 @@ KillWait=2
 SlurmdTimeout=6
 SlurmctldTimeout=10
 TCPTimeout=2
+MessageTimeout=5
 ReturnToService=2
 $signal
 ${nodes}PartitionName=debug Nodes=ALL Default=YES MaxTime=600 DefaultTime=10 PriorityTier=5 PreemptMode=OFF
@@ -112,6 +124,34 @@ if ! alive munged; then
         --log-file="$folder/logs/munged.log"
 fi
 await munge -S "$folder/munge.socket" -n -o /dev/null
+if [ "$ACCOUNTING" = 1 ]; then
+    # The database has no port, and knows this user by the socket alone.
+    me=$(id -un)
+    export MYSQL_UNIX_PORT=$folder/mariadb.socket
+    [ -d "$folder/database/mysql" ] ||
+        mariadb-install-db --no-defaults --datadir="$folder/database" --user="$me" \
+            --auth-root-socket-user="$me" --skip-test-db >"$folder/logs/mariadb-install" 2>&1 ||
+        fail "no database could be made"
+    launch mariadbd mariadbd --no-defaults --user="$me" --datadir="$folder/database" \
+        --socket="$MYSQL_UNIX_PORT" --skip-networking --innodb-lock-wait-timeout=900
+    await mariadb-admin --no-defaults --socket="$MYSQL_UNIX_PORT" --user=root ping
+    (umask 077 && cat >"$folder/slurmdbd.conf") <<CONF
+AuthType=auth/munge
+AuthInfo=socket=$folder/munge.socket
+DbdHost=$(hostname -s)
+DbdAddr=127.0.0.1
+DbdPort=$((PORT + NODES + 1))
+CommunicationParameters=NoInAddrAny
+SlurmUser=$me
+PidFile=$folder/state/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=localhost
+StorageUser=$me
+CONF
+    launch slurmdbd slurmdbd -D
+    await sacctmgr --noheader show cluster
+    sacctmgr --immediate --quiet add cluster local >/dev/null 2>&1 || true # it may be there
+fi
 launch slurmctld slurmctld -D
 await scontrol ping
 for i in $(seq "$NODES"); do

@@ -131,6 +131,7 @@ def test_eight_cells_are_as_one():
     assert found.coefficient == pytest.approx(expected.coefficient, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_it_makes_no_difference_which_end_of_a_molecule_comes_first():
     turned = dataclasses.replace(
         ARROW, sites=tuple(dataclasses.replace(s, place=-s.place) for s in ARROW.sites)

@@ -27,6 +27,7 @@ def test_a_run_is_explained_in_its_own_folder(ranked: Path, capsys: pytest.Captu
     assert len(list((ranked / "explain" / "pictures").glob("*.png"))) == 1
 
 
+@pytest.mark.slow
 def test_a_library_and_a_model_will_do(library: Path, model: Path, tmp_path: Path):
     output = tmp_path / "out"
     words = ["explain", str(library), "-m", str(model), "--name", "NaCl", "--name", "double"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 
 import pytest
 from rich.console import Console
@@ -90,6 +91,19 @@ def test_a_stage_without_work_says_only_that_it_began(plain: PlainTrack, said: l
 def test_a_note_is_said_as_it_is(plain: PlainTrack, said: list[str]):
     plain.note("[red]x")
     assert said == ["[red]x"]
+
+
+def test_how_jobs_stand_in_a_queue_is_said_before_anything_is_done(capsys, caplog):
+    log = logging.getLogger("screenkit.executors.slurm")
+    caplog.set_level(logging.INFO, log.name)
+    with track(Progress.PLAIN, verbose=False, quiet=False) as told:
+        told.start("Predicting", 10)
+        log.info("slurm: jobs %s: 2 running, 2 pending (Resources)", 12)
+    log.info("nobody hears")
+    assert capsys.readouterr().err.splitlines() == [
+        "Predicting: 0 of 10 (0%)",
+        "slurm: jobs 12: 2 running, 2 pending (Resources)",
+    ]
 
 
 def test_the_bar_ends_with_all_it_counted():

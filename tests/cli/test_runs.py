@@ -6,19 +6,19 @@ import json
 import os
 import re
 import resource
+import shlex
 import shutil
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from screenkit.cli import show_runs
 from screenkit.cli.app import run
 from screenkit.store import shard_file
 from screenkit.store.lock import LOCK, RunLock
-from tests.cli.test_rank import arguments, rows
+from tests.cli.test_rank import arguments
 from tests.store.test_lock import hold
 
 FORMATS = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
@@ -182,6 +182,50 @@ def test_a_missing_shard_is_told_and_done_by_repair(done: Path, capsys: pytest.C
     assert "1 missing" in capsys.readouterr().out
     assert run(["verify", str(done), "--repair"]) == 0
     assert (done / SHARD).exists()
+
+
+def test_a_run_that_has_only_begun_misses_its_files_in_few_lines(
+    done: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(show_runs, "_FEW", 2)
+    for path in done.glob("shards/*.h5"):
+        path.unlink()
+    assert run(["verify", str(done)]) == 65
+    said = capsys.readouterr()
+    assert said.out.count("is not there") == 2
+    assert "missing  and 1 more" in said.out and "1 ok, 3 missing" in said.out
+    assert f"screenkit verify {done} --repair" in said.err
+
+
+def test_a_damaged_plan_is_named_and_written_anew_without_losing_a_shard(
+    done: Path, library: Path, model: Path, capsys: pytest.CaptureFixture[str]
+):
+    before = {path: path.stat().st_ino for path in done.glob("shards/*.h5")}
+    (done / "plan.json").write_text("x")
+    assert run(["status", str(done)]) == 74
+    assert f"delete {done / 'plan.json'} and run the same command" in capsys.readouterr().err
+    (done / "plan.json").unlink()
+    assert run(arguments(library, model, done, "-q", "--shard-size", "3")) == 0
+    assert {path: path.stat().st_ino for path in done.glob("shards/*.h5")} == before
+
+
+def test_a_damaged_shard_is_to_be_mended_before_anything_is_tried_again(
+    done: Path, capsys: pytest.CaptureFixture[str]
+):
+    damage(done / SHARD)
+    assert run(["retry", str(done), "--failed", "--code", "overlap"]) == 74
+    assert f"screenkit verify {done} --repair" in capsys.readouterr().err
+
+
+def test_a_run_that_is_stopped_says_how_it_goes_on(
+    done: Path, library: Path, model: Path, capsys: pytest.CaptureFixture[str]
+):
+    words = arguments(library, model, done, "-q", "--shard-size", "3")
+    assert run(["status", str(done)]) == 0
+    assert "it goes on" not in capsys.readouterr().out
+    (done / SHARD).unlink()
+    assert run(["status", str(done)]) == 0
+    assert shlex.join(["screenkit", *words]) in capsys.readouterr().out
 
 
 def told(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict:
@@ -392,26 +436,3 @@ def test_wherever_the_disk_is_full_nothing_is_lost_and_one_error_says_so(
     assert run(words) == 0
     for name in ("ranking.csv", "failures.csv", "predictions.h5"):
         assert (tmp_path / "full" / name).read_bytes() == (done / name).read_bytes()
-
-
-_SECOND = """
-import sys
-from screenkit.cli.app import run
-code = run(sys.argv[1:])
-assert "torch" not in sys.modules and "h5py" not in sys.modules
-sys.exit(code)
-"""
-
-
-def test_a_second_driver_is_refused_before_anything_slow_is_woken(
-    done: Path, library: Path, model: Path
-):
-    train = ["train", "labels.csv", str(library), "-o", str(done)]
-    for words in (arguments(library, model, done), train):
-        with RunLock(done):
-            ended = subprocess.run(
-                [sys.executable, "-c", _SECOND, *words], capture_output=True, text=True, timeout=60
-            )
-        assert ended.returncode == 73, ended.stderr
-        assert f"process {os.getpid()}" in ended.stderr
-    assert len(rows(done / "ranking.csv")) == 5

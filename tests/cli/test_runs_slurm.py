@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 from pathlib import Path
 
@@ -12,20 +10,8 @@ import pytest
 
 from screenkit.cli.app import run
 from tests.cli.test_rank import arguments
-from tests.executors.slurm_cluster import cluster
 
 pytestmark = pytest.mark.slurm
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    with cluster(tmp_path / "slurm") as made:
-        for name in ("SLURM_CONF", "PATH"):
-            monkeypatch.setenv(name, made.env[name])
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *filter(None, sys.path)]))
-        yield made
 
 
 def told(folder: Path, capsys: pytest.CaptureFixture[str]) -> dict:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from screenkit.cli import show
@@ -18,30 +17,6 @@ def printed(*what: object, width: int = 120) -> str:
     screen = io.StringIO()
     Console(file=screen, width=width).print(*what)
     return screen.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("source", "model", "output"),
-    [
-        ("hmof/", "knagcn", "hmof-knagcn"),
-        ("a/pormake.tar.xz", "knagcn", "pormake-knagcn"),
-        ("x.tgz", "m/best.safetensors", "x-best"),
-        ("lists/ids.txt", "knagcn", "ids-knagcn"),
-        ("MOF-5.cif.gz", "knagcn", "MOF-5-knagcn"),
-        ("v1.2", "knagcn", "v1.2-knagcn"),
-        (".zip", "knagcn", ".zip-knagcn"),
-        ("-odd", "knagcn", "odd-knagcn"),
-    ],
-)
-def test_a_run_is_named_after_source_and_model(source: str, model: str, output: str):
-    assert show.default_output([Path(source)], model) == Path(output)
-
-
-def test_the_working_folder_has_a_name_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "hmof").mkdir()
-    monkeypatch.chdir(tmp_path / "hmof")
-    assert show.default_output([Path(".")], "knagcn") == Path("hmof-knagcn")
-    assert show.default_output([Path("../hmof/..")], "knagcn") == Path(f"{tmp_path.name}-knagcn")
 
 
 def test_a_name_cannot_paint_the_screen():

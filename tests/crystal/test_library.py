@@ -476,6 +476,7 @@ def test_three_hundred_thousand_names_take_seconds_and_less_than_100_MB(tmp_path
     assert megabytes < 100
 
 
+@pytest.mark.slow
 def test_reading_the_tar_of_a_real_library_gives_what_tar_gives(data):
     path = data / "core2019" / "core2019.tar.xz"
     library = Library.open(path)

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-LOCAL = Path(__file__).parents[2] / "slurm" / "local"
+ROOT = Path(__file__).parents[2]
+LOCAL = ROOT / "slurm" / "local"
 PROGRAMS = ("slurmctld", "slurmd", "sbatch", "munged")
 
 
@@ -36,10 +38,23 @@ class Cluster:
     def stop(self) -> None:
         subprocess.run([LOCAL / "stop.sh", self.folder], env=self.env, capture_output=True)
 
+    def enter(self, patch: pytest.MonkeyPatch) -> None:
+        """Let this process submit jobs here, which find this package."""
+        for name in ("SLURM_CONF", "PATH"):
+            patch.setenv(name, self.env[name])
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *filter(None, sys.path)]))
+
+    def clear(self) -> None:
+        """Cancel all jobs, such as a test that fails has left."""
+        subprocess.run(["scancel", "--quiet", "--me"], env=self.env, capture_output=True)
+
+    def daemon(self, node: str) -> int:
+        """Return the process of a node's slurmd."""
+        return int((self.folder / "pids" / f"slurmd-{node}").read_text())
+
     def kill_node(self, node: str) -> int:
         """Kill a node's daemon and all that it started, as a power cut does; return how many."""
-        spool = str(self.folder / "spool" / node)
-        daemon = int((self.folder / "pids" / f"slurmd-{node}").read_text())
+        spool, daemon = str(self.folder / "spool" / node), self.daemon(node)
         steps = [
             process
             for process in psutil.process_iter(["name"])

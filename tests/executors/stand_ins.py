@@ -2,13 +2,15 @@
 
 A document says `ok`, `filter`, `fail`, `exit STATUS`, `segfault`, `sleep SECONDS`,
 `once FILE` (sleeps for long, unless the file is there, and leaves it), `hog`,
-`raise` or `env VARIABLE`.
+`kill` (itself), `kill FILE` (the same, unless the file is there, and
+leaves it), `raise` or `env VARIABLE`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -77,6 +79,9 @@ def act(name: str, text: str) -> Row:
         os._exit(int(rest))
     if word == "segfault":
         ctypes.string_at(0)
+    if word == "kill" and not (rest and Path(rest).exists()):
+        Path(rest or os.devnull).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
     if word == "once" and not Path(rest).exists():
         Path(rest).touch()
         time.sleep(100)
@@ -102,6 +107,8 @@ def act_apart(document: Document) -> Row:
         return act(document.name, document.read().decode())
     except CrystalError as error:
         return Row(document.name, error.outcome, error.code, error.message)
+    except MemoryError:
+        return Row(document.name, Outcome.FAILED, "out_of_memory")
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,7 @@ def test_each_worker_sees_its_own_device_and_one_thread_for_arithmetic(executor,
     assert {message for _, message in found[1::4]} == {"1"}
 
 
+@pytest.mark.slow
 def test_a_structure_that_kills_a_reader_is_one_failed_row(executor, tmp_path):
     texts = ["ok"] * 40
     texts[6], texts[17], texts[19] = "exit 139", "segfault", "exit 1"
@@ -62,6 +63,7 @@ def test_a_structure_that_kills_a_reader_is_one_failed_row(executor, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_a_structure_that_kills_the_worker_itself_is_one_failed_row(executor, tmp_path):
     texts = ["ok"] * 40
     texts[6] = "exit 139"

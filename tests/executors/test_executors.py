@@ -16,6 +16,7 @@ import pytest
 from screenkit.crystal.document import Document
 from screenkit.errors import CheckpointError, WorkersLostError
 from screenkit.executors import dask as dask_room
+from screenkit.executors.dask_nannies import NannyExecutor
 from screenkit.executors.executor import Executor, ShardReport
 from screenkit.executors.hire import RunSettings, hire
 from screenkit.plan import Shard
@@ -27,7 +28,7 @@ SIZE = 4
 
 @pytest.fixture
 def doomed_executor() -> Iterator[Executor]:
-    """Two workers of a test's own, to be killed: one that dies while it starts stays away."""
+    """Two workers of a test's own, to be killed."""
     with hire(RunSettings(executor="dask", workers=2), Path()) as executor:
         yield executor
 
@@ -74,8 +75,8 @@ def outcomes(folder: Path, texts: list[str]) -> list[tuple[str, str]]:
 
 def workers_of(executor: Executor) -> list[int]:
     """Return the process ids of an executor's living workers: its own, no other cluster's."""
-    assert isinstance(executor, dask_room.DaskExecutor)
-    return [nanny.pid for nanny in executor._cluster.workers.values() if nanny.pid]
+    assert isinstance(executor, NannyExecutor)
+    return executor._nursery.pids()
 
 
 def test_each_shard_is_reported_once_with_its_counts(executor, tmp_path):
@@ -118,6 +119,7 @@ def test_an_error_for_the_user_stops_the_run_and_keeps_what_is_done(executor, tm
 # Dask alone
 
 
+@pytest.mark.slow
 def test_a_structure_that_kills_its_worker_is_one_failed_row(doomed_executor, tmp_path):
     texts = ["ok"] * 40
     texts[6], texts[17], texts[19] = "exit 139", "segfault", "exit 1"
@@ -210,7 +212,14 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+    ],
+)
 def test_a_stopped_run_leaves_whole_shards_and_no_process(tmp_path, number):
     (tmp_path / "driver.py").write_text(DRIVER)
     driver = subprocess.Popen(

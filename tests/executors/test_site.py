@@ -178,3 +178,14 @@ def test_no_job_reads_what_others_may_have_written(board, tmp_path):
     with pytest.raises(OutputError, match="others may write"):
         load_work(board)
     assert re.fullmatch(r"[0-9a-f]{10}", board.key)
+
+
+def test_a_job_that_has_the_number_of_its_array_queues_itself_alone_again(board, monkeypatch):
+    from screenkit.executors import crew
+
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(crew, "ask", lambda *words: (asked.append(words), "RUNNING\n")[1])
+    monkeypatch.setattr(crew, "_WAIT_FOR_END", 0.0)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    crew.Watch(board, "7_3", 0, 0.0).queue_again()
+    assert [words[-1] for words in asked] == ["--jobs=7_3", "7_3"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -39,37 +38,12 @@ SIZE = 4
 POLL = 0.5
 
 
-@pytest.fixture(scope="module")
-def slurm(tmp_path_factory) -> Iterator[Cluster]:
-    """Two nodes of two slots; preempted jobs get SIGTERM alone; arrays of five at most."""
-    folder = tmp_path_factory.mktemp("slurm")
-    with cluster(folder, MAX_ARRAY="5", PREEMPT_SIGNAL="0", GRACE="4") as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def slurm_with_signal(tmp_path_factory) -> Iterator[Cluster]:
-    """The same, but preempted jobs get the user's signal first."""
-    with cluster(tmp_path_factory.mktemp("slurm"), PREEMPT_SIGNAL="1", GRACE="4") as made:
-        yield made
-
-
 @pytest.fixture
-def on(monkeypatch):
-    """Work on a cluster from here on."""
-
-    def work_on(made: Cluster) -> Cluster:
-        for name in ("SLURM_CONF", "PATH"):
-            monkeypatch.setenv(name, made.env[name])
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *filter(None, sys.path)]))
-        return made
-
-    return work_on
-
-
-@pytest.fixture
-def here(slurm, on) -> Cluster:
-    return on(slurm)
+def slurm_with_signal(tmp_path, monkeypatch) -> Iterator[Cluster]:
+    """A cluster where preempted jobs get the user's signal first."""
+    with cluster(tmp_path / "slurm", PREEMPT_SIGNAL="1", GRACE="4") as made:
+        made.enter(monkeypatch)
+        yield made
 
 
 @dataclass
@@ -142,7 +116,7 @@ def mixed(count: int, seconds: float) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_screening_equals_that_of_one_process_bit_for_bit(here, tmp_path):
+def test_a_screening_equals_that_of_one_process_bit_for_bit(slurm, tmp_path):
     def screenkit(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "screenkit", "rank", str(ROOT / "examples" / "mofs")]
         return subprocess.run(
@@ -150,11 +124,11 @@ def test_a_screening_equals_that_of_one_process_bit_for_bit(here, tmp_path):
         )
 
     (tmp_path / "recipe.yaml").write_text(f"run: {{poll: {POLL}}}\n")
-    (tmp_path / "site.yaml").write_text("jobs: 4\ntime: 5\nmemory: 900M\n")
+    (tmp_path / "site.yaml").write_text("jobs: 2\ntime: 5\nmemory: 900M\n")
     words = ["--executor", "slurm", "--site", "site.yaml", "--recipe", "recipe.yaml", "-o", "run"]
     left = screenkit(*words, "--detach")
     assert left.returncode == 0, left.stderr
-    assert "4 jobs share 8 shards" in left.stdout
+    assert "2 jobs share 8 shards" in left.stdout
     assert screenkit("--executor", "serial", "-o", "serial").returncode == 0
     collected = screenkit(*words)
     assert collected.returncode == 0, collected.stderr
@@ -166,7 +140,7 @@ def test_a_screening_equals_that_of_one_process_bit_for_bit(here, tmp_path):
         np.testing.assert_array_equal(pair[0]["predictions"][name], values)
 
 
-def test_four_jobs_share_the_shards_and_leave_nothing_running(here, tmp_path):
+def test_four_jobs_share_the_shards_and_leave_nothing_running(slurm, tmp_path):
     bench = Bench(tmp_path, mixed(48, 0.05), log=tmp_path / "log")
     reports = list(bench.on_slurm())
     assert sorted(report.shard for report in reports) == list(range(12))
@@ -178,7 +152,7 @@ def test_four_jobs_share_the_shards_and_leave_nothing_running(here, tmp_path):
     assert not list(board.glob("claims/*")) and not list(board.rglob("*.pkl"))
 
 
-def test_a_cancelled_job_is_replaced(here, tmp_path):
+def test_a_cancelled_job_is_replaced(slurm, tmp_path):
     bench = Bench(tmp_path, mixed(80, 0.2))
     for done, _ in enumerate(bench.on_slurm(jobs=2)):
         if done == 1:
@@ -187,7 +161,7 @@ def test_a_cancelled_job_is_replaced(here, tmp_path):
     assert len(bench.jobs()) == 2
 
 
-def test_jobs_that_are_cancelled_again_and_again_end_the_run(here, tmp_path, monkeypatch):
+def test_jobs_that_are_cancelled_again_and_again_end_the_run(slurm, tmp_path, monkeypatch):
     monkeypatch.setattr(slurm_room, "_CANCELLED", 1)
     bench = Bench(tmp_path, ["sleep 30"] * 8)
     reports = bench.on_slurm(jobs=1)
@@ -196,7 +170,7 @@ def test_jobs_that_are_cancelled_again_and_again_end_the_run(here, tmp_path, mon
     assert len(bench.jobs()) == 2
 
 
-def test_a_cancelled_run_is_not_started_again(here, tmp_path):
+def test_a_cancelled_run_is_not_started_again(slurm, tmp_path):
     bench = Bench(tmp_path, ["sleep 30"] * 8)
     with pytest.raises(WorkersLostError, match="the run was cancelled"):
         while_waiting(bench, bench.on_slurm(jobs=2), lambda: cancel_jobs(bench.run))
@@ -204,37 +178,28 @@ def test_a_cancelled_run_is_not_started_again(here, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_node_that_dies_costs_no_row(here, tmp_path):
+def test_a_node_that_dies_costs_no_row(slurm, tmp_path):
     bench = Bench(tmp_path, mixed(80, 0.4))
     killed = 0
     try:
         for done, _ in enumerate(bench.on_slurm()):
             if done == 1:
-                killed = here.kill_node("node2")
+                killed = slurm.kill_node("node2")
     finally:
-        here.start()
+        slurm.start()
     assert killed > 2
     assert bench.equals_one_process()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", ["slurm", "slurm_with_signal"])
-def test_a_preempted_job_finishes_its_shard_and_is_queued_again(which, on, request, tmp_path):
-    on(request.getfixturevalue(which))
-    bench = Bench(tmp_path, mixed(100, 0.25))
+def test_a_preempted_job_finishes_its_shard_and_is_queued_again(which, request, tmp_path):
+    request.getfixturevalue(which)
+    bench = Bench(tmp_path, mixed(80, 0.2))
+    both_nodes = ["sbatch", "--partition=high", "--nodes=2", "--ntasks-per-node=2", "--mem=600"]
     for done, _ in enumerate(bench.on_slurm(partition="low")):
         if done == 2:
-            words = [
-                "sbatch",
-                "-p",
-                "high",
-                "-c2",
-                "--mem=600",
-                "--wrap",
-                "sleep 4",
-                "-o",
-                "/dev/null",
-            ]
+            words = [*both_nodes, "--output=/dev/null", "--wrap=sleep 1"]
             subprocess.run(words, check=True, capture_output=True, cwd=tmp_path)
     assert bench.equals_one_process()
     assert len(bench.jobs()) == 1  # by Slurm or by itself, not by the driver
@@ -242,18 +207,21 @@ def test_a_preempted_job_finishes_its_shard_and_is_queued_again(which, on, reque
 
 
 @pytest.mark.slow
-def test_a_job_that_has_no_time_left_is_queued_again(here, tmp_path):
+def test_a_job_that_has_no_time_left_is_queued_again(slurm, tmp_path):
     (tmp_path / "leaves").mkdir()
     (tmp_path / "is_late").mkdir()
-    # After a shard of 18 s, a job begins nothing in the last 37 s of its minute.
-    leaves = Bench(tmp_path / "leaves", ["sleep 4.5"] * 4 + ["sleep 0.5"] * 32)
-    # This one is in the middle of a shard when its minute is over.
+    # As if so much were left of its time, and no signal came.
+    short = "export SLURM_JOB_END_TIME=$(($(date +%s) + 30))"
+    # After a shard of 8 s, a job begins nothing in the last 20 s of its time.
+    leaves = Bench(tmp_path / "leaves", ["sleep 2"] * 4 + ["sleep 0.5"] * 16)
+    # This one is in the middle of a shard when its time is over.
     is_late = Bench(tmp_path / "is_late", ["ok"] * 5 + [f"once {tmp_path / 'begun'}"])
     with ThreadPoolExecutor() as threads:
         runs = [
-            threads.submit(list, bench.on_slurm(jobs=1, time="1")) for bench in (leaves, is_late)
+            threads.submit(list, bench.on_slurm(jobs=1, setup=(short,)))
+            for bench in (leaves, is_late)
         ]
-    assert [len(run.result()) for run in runs] == [9, 2]
+    assert [len(run.result()) for run in runs] == [5, 2]
     for bench in (leaves, is_late):
         assert "queued again" in bench.logs()
         assert len(bench.jobs()) == 1
@@ -268,7 +236,7 @@ for report in Bench(Path(sys.argv[1]), [""] * int(sys.argv[2])).on_slurm():
 """
 
 
-def test_a_driver_that_was_killed_finds_its_jobs_again(here, tmp_path):
+def test_a_driver_that_was_killed_finds_its_jobs_again(slurm, tmp_path):
     bench = Bench(tmp_path, mixed(100, 0.2))
     driver = subprocess.Popen(
         [sys.executable, "-c", DRIVER, str(tmp_path), "100"], stdout=subprocess.PIPE, text=True
@@ -284,16 +252,16 @@ def test_a_driver_that_was_killed_finds_its_jobs_again(here, tmp_path):
     assert bench.equals_one_process()
 
 
-def test_a_structure_that_kills_its_job_costs_one_row(here, tmp_path):
+def test_a_structure_that_kills_its_job_costs_one_row(slurm, tmp_path):
     texts = ["ok"] * 24
-    texts[9] = "exit 139"
+    texts[9] = "kill"
     bench = Bench(tmp_path, texts)
     list(bench.on_slurm(jobs=2))
-    assert bench.codes() == {9: ("worker_lost", "its process ended with status 139")}
+    assert bench.codes() == {9: ("worker_lost", "its process was killed by signal 9 (SIGKILL)")}
 
 
 @pytest.mark.slow
-def test_a_structure_that_eats_memory_costs_one_row(here, tmp_path):
+def test_a_structure_that_eats_memory_costs_one_row(slurm, tmp_path):
     texts = ["ok"] * 8
     texts[5] = "hog"
     bench = Bench(tmp_path, texts)
@@ -301,7 +269,7 @@ def test_a_structure_that_eats_memory_costs_one_row(here, tmp_path):
     assert [(i, code) for i, (code, _) in bench.codes().items()] == [(5, "worker_lost")]
 
 
-def test_more_jobs_than_an_array_may_have_are_several_arrays(here, tmp_path):
+def test_more_jobs_than_an_array_may_have_are_several_arrays(slurm, tmp_path):
     bench = Bench(tmp_path, ["sleep 0.1"] * 40)
     list(bench.on_slurm(jobs=7, array_parallelism=4))
     told = json.loads((bench.run / "slurm" / "jobs.json").read_text())
@@ -310,7 +278,7 @@ def test_more_jobs_than_an_array_may_have_are_several_arrays(here, tmp_path):
     assert "--array=0-3%2" in script
 
 
-def test_a_detached_run_is_submitted_once_and_collected_later(here, tmp_path):
+def test_a_detached_run_is_submitted_once_and_collected_later(slurm, tmp_path):
     bench = Bench(tmp_path, mixed(40, 0.2))
     for _ in range(2):
         with pytest.raises(Detached, match="4 jobs share"):
@@ -320,7 +288,7 @@ def test_a_detached_run_is_submitted_once_and_collected_later(here, tmp_path):
     assert len(bench.jobs()) == 1
 
 
-def test_a_job_may_have_several_processes(here, tmp_path):
+def test_a_job_may_have_several_processes(slurm, tmp_path):
     texts = ["sleep 0.05"] * 40
     texts[6] = "exit 3"
     bench = Bench(tmp_path, texts, log=tmp_path / "log")
@@ -330,28 +298,28 @@ def test_a_job_may_have_several_processes(here, tmp_path):
     assert len({line.split()[1] for line in (tmp_path / "log").read_text().splitlines()}) > 1
 
 
-def test_what_a_task_raises_reaches_the_user(here, tmp_path):
+def test_what_a_task_raises_reaches_the_user(slurm, tmp_path):
     bench = Bench(tmp_path, ["ok"] * 4 + ["raise"] + ["ok"] * 40)
     with pytest.raises(CheckpointError, match="no such checkpoint") as caught:
         list(bench.on_slurm(jobs=2))
     assert caught.value.hint == "give another"
 
 
-def test_jobs_that_end_before_they_begin_end_the_run(here, tmp_path):
+def test_jobs_that_end_before_they_begin_end_the_run(slurm, tmp_path):
     bench = Bench(tmp_path, ["ok"] * 8)
     with pytest.raises(WorkersLostError, match=r"end before they begin.*no such module") as caught:
         list(bench.on_slurm(jobs=1, setup=("echo no such module >&2", "exit 3")))
     assert "setup" in caught.value.hint
 
 
-def test_what_sbatch_refuses_is_told(here, tmp_path):
+def test_what_sbatch_refuses_is_told(slurm, tmp_path):
     bench = Bench(tmp_path, ["ok"] * 8)
     with pytest.raises(UsageError, match=r"sbatch refused the jobs: .*[Ii]nvalid partition"):
         list(bench.on_slurm(partition="nowhere"))
     assert not list(bench.run.rglob("jobs/*.pkl"))
 
 
-def test_work_without_structures_is_done_too(here, tmp_path):
+def test_work_without_structures_is_done_too(slurm, tmp_path):
     run = tmp_path / "run"
     run.mkdir()
     task = StandIn(run, "s", log=tmp_path / "log")

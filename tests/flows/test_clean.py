@@ -140,6 +140,7 @@ def test_the_names_that_are_kept_are_taken_by_ids(tmp_path):
     assert len(library) == 5
 
 
+@pytest.mark.slow
 def test_the_numbers_do_not_depend_on_who_did_the_work(tmp_path):
     clean([EXAMPLES], recipe(), tmp_path / "serial")
     clean([EXAMPLES], recipe(executor="dask", workers=2), tmp_path / "dask")

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from screenkit.errors import MismatchError, OutputError, SourceError, UsageError
-from screenkit.flows.explain import explain, is_run, recipe_of
+from screenkit.flows.explain import explain, recipe_of
 from screenkit.flows.explain_files import Explanation, file_name
+from screenkit.flows.runs import is_screening
 from screenkit.flows.screen import screen
 from screenkit.models.knagcn import KNagcn
 from screenkit.recipe import Recipe
@@ -143,7 +144,7 @@ def test_the_page_stands_alone(of_library: Explanation):
 
 
 def test_a_run_gives_its_best_with_its_own_model_and_finds_its_library(run: Path):
-    assert is_run(run) and not is_run(run.parent)
+    assert is_screening(run) and not is_screening(run.parent)
     best = [row["name"] for row in rows(run / "shortlist.csv")]
     again = recipe_of([run]).override("explain", top=3, draw=0)
     result = explain([run], again, run / "explain")
@@ -154,6 +155,7 @@ def test_a_run_gives_its_best_with_its_own_model_and_finds_its_library(run: Path
         assert value == pytest.approx(predicted[name], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_it_may_be_repeated_and_gives_the_same_bytes(run: Path, tmp_path: Path):
     settings = recipe_of([run]).override("explain", names=["r1", "deep/salt"], draw=1)
     names = ("atoms.h5", "explain.html", "elements.csv", "environments.csv", "cif/r1.cif")
@@ -220,6 +222,7 @@ def test_a_target_that_the_model_does_not_have_is_refused(run: Path, tmp_path: P
         explain([run], recipe_of([run]).override("explain", target="heats"), tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_another_model_may_explain_the_choice_of_a_run(run: Path, site_model: Path, tmp_path: Path):
     settings = recipe_of([run]).override("explain", model=str(site_model), top=2, draw=0)
     settings = settings.model_copy(

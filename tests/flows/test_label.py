@@ -170,6 +170,12 @@ def test_a_slip_costs_no_run(library: Path, tmp_path: Path, options: dict, words
     assert not (tmp_path / "run").exists()
 
 
+def test_devices_that_are_not_asked_for_or_not_there_are_named(library: Path, tmp_path: Path):
+    with pytest.raises(UsageError, match="no CUDA device") as caught:
+        label([library], recipe(executor="dask-cuda"), tmp_path / "run")
+    assert "--device cuda" in caught.value.hint
+
+
 def test_a_network_can_be_trained_on_the_table_as_it_is(library: Path, run: Path, tmp_path: Path):
     tiny = "{k: 6, width: 8, edge_width: 4, layers: 1, head_width: 8}"
     fit = "{epochs: 1, batch_size: 2, test_fraction: 0.2, valid_fraction: 0.2}"

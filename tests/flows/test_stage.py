@@ -16,6 +16,8 @@ import pytest
 
 from screenkit.crystal.library import Library
 from screenkit.errors import MismatchError, StorageError
+from screenkit.executors.board import Board
+from screenkit.executors.executor import Work
 from screenkit.executors.serial import SerialExecutor
 from screenkit.flows.stage import run_stage
 from screenkit.plan import Plan
@@ -228,13 +230,25 @@ if __name__ == "__main__":
 """
 
 
+def test_what_a_killed_driver_left_of_its_jobs_goes_when_all_is_there(library, tmp_path):
+    run = tmp_path / "run"
+    stage(library, run)
+    board = Board.of(run, StandIn(run / SHARDS, "s"), Work((), library))
+    assert board.claim(0, "1_0")
+    (board.folder / "work.pkl").write_bytes(b"")
+    (board.folder / "jobs" / "1_0_log.err").write_text("said")
+    stage(library, run)
+    left = [path.name for path in board.folder.rglob("*") if path.is_file()]
+    assert left == ["1_0_log.err"]
+
+
 @pytest.mark.parametrize(
     ("kind", "kills"),
     [
-        ("serial", 12),
-        pytest.param("serial", 150, marks=pytest.mark.slow),
-        ("dask", 2),
-        pytest.param("dask", 25, marks=pytest.mark.slow),
+        ("serial", 4),
+        pytest.param("serial", 30, marks=pytest.mark.slow),
+        pytest.param("dask", 2, marks=pytest.mark.slow),
+        pytest.param("dask", 8, marks=pytest.mark.slow),
     ],
 )
 def test_a_driver_killed_again_and_again_ends_with_the_same_rows(tmp_path, kind, kills):

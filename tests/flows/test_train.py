@@ -126,6 +126,7 @@ def test_a_library_without_any_of_the_names_is_refused(salts):
         Library.open(salts / "cifs").keep({"other"})
 
 
+@pytest.mark.slow
 def test_folds_keep_each_structure_apart_once(salts, tmp_path):
     metrics = run(salts, tmp_path / "run", folds=3).metrics
     names = [
@@ -205,6 +206,7 @@ def test_a_search_keeps_the_trial_of_the_least_validation_error(salts, tmp_path)
         assert (np.asarray(tensor) == np.asarray(alone.checkpoint.weights[name])).all()
 
 
+@pytest.mark.slow
 def test_a_search_never_looks_at_the_test_set(salts, tmp_path):
     run(salts, tmp_path / "run", SEARCH)
     tested = {row["name"] for row in table(tmp_path / "run/test_predictions.csv")}

@@ -51,7 +51,16 @@ def crystals(data: Path):
                 yield folder, name, read_cif(file.read(), name)
 
 
-@pytest.mark.parametrize("stem", sorted(EIGHT))
+@pytest.mark.parametrize(
+    "stem",
+    [  # one of each kind, and the rest
+        pytest.param(
+            stem,
+            marks=() if stem in ("band-gap", "semi-metal-classification") else pytest.mark.slow,
+        )
+        for stem in sorted(EIGHT)
+    ],
+)
 def test_the_official_predictions_come_out(data, stem, tmp_path):
     source = data / "cgcnn"
     path = tmp_path / "imported.safetensors"

@@ -27,6 +27,7 @@ def test_folds_are_drawn_in_any_number_with_values_classes_and_what_is_not_known
         assert (tmp_path / "folds.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.slow
 def test_the_mean_of_an_ensemble_is_drawn_beside_its_members(tmp_path: Path):
     members = {"member-00": part_of(0.5), "member-01": part_of(0.7)}
     write_folds(members, tmp_path / "members.png", "")

@@ -105,6 +105,7 @@ def test_a_lock_that_says_nothing_is_not_broken(tmp_path):
         pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stale", [False, True])
 def test_of_simultaneous_starters_exactly_one_wins(tmp_path, stale):
     for trial in range(3):

@@ -141,6 +141,7 @@ except StorageError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_at_any_size_is_one_line_and_no_crash(tmp_path):
     plan = make_plan(9000, 500)
     write_all(tmp_path, plan)
@@ -159,6 +160,7 @@ def test_a_disk_that_fills_at_any_size_is_one_line_and_no_crash(tmp_path):
     assert sweep(tmp_path) == 0
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_library(tmp_path):
     plan = make_plan(60_000, 1000)
     rows = sum(path.stat().st_size for path in write_all(tmp_path, plan))

@@ -187,3 +187,11 @@ def test_a_question_that_makes_no_sense_is_refused_in_one_line(properties, adsor
         physics(*properties, **adsorption)
     assert words in caught.value.message
     assert caught.value.hint
+
+
+def test_gases_may_be_divided_among_devices_and_geometry_may_not(monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    assert hydrogen(device="cuda").count_devices() == 3
+    assert hydrogen(device="cuda:1").count_devices() == 0
+    assert hydrogen().count_devices() == 0
+    assert physics("pores", device="cuda").count_devices() == 0
