@@ -10,6 +10,8 @@ Not covered: where the workers come from (`dask_nannies.py`, `dask_cuda.py`, `da
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import queue
 import time
 from abc import ABC, abstractmethod
@@ -29,6 +31,8 @@ from screenkit.errors import ReaderLostError, WorkersLostError
 from screenkit.executors.culprits import find_culprits
 from screenkit.executors.executor import ShardReport, Task, Work
 from screenkit.plan import Shard
+
+_log = logging.getLogger(__name__)
 
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": 1,  # deaths after the first; then we look ourselves
@@ -85,6 +89,7 @@ class DaskExecutor(ABC):
         with ExitStack() as stack:
             stack.enter_context(dask.config.set(_SETTINGS))
             self._client = self._open(stack)
+            self._client.sync(_hush)
             self._stack = stack.pop_all()
         return self
 
@@ -185,6 +190,13 @@ class DaskExecutor(ABC):
             if job.future is not None:
                 with suppress(CancelledError, CommClosedError, RuntimeError, TimeoutError):
                     job.future.cancel(force=True)
+
+
+async def _hush() -> None:
+    """Let Dask's tasks that nobody waits for any more, as after Ctrl-C, end in silence."""
+    asyncio.get_running_loop().set_exception_handler(
+        lambda loop, context: _log.debug("dask: %s", context["message"])
+    )
 
 
 def _scheduler_is_gone(error: BaseException) -> WorkersLostError:

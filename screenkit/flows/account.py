@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import screenkit
 from screenkit.crystal.library import Library
 from screenkit.flows.again import keep_command
 from screenkit.flows.run_log import run_log
@@ -88,6 +89,24 @@ class Counter(Relay):
     def advance(self, structures: int, failed: int = 0) -> None:
         self.structures += structures
         super().advance(structures, failed)
+
+
+def make_plan(library: Library, recipe: Recipe, settings: Mapping[str, Any]) -> Plan:
+    """Return the plan: structures, shards, and whatever may change a row beyond rounding.
+
+    Args:
+        settings: what may, beside the version of screenkit and the checks.
+    """
+    return Plan(
+        structures=len(library),
+        digest=library.digest,
+        shard_size=recipe.run.shard_size,
+        settings={
+            "screenkit": screenkit.__version__,
+            "checks": recipe.checks.model_dump(mode="json"),
+            **settings,
+        },
+    )
 
 
 @contextmanager

@@ -19,12 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-import screenkit
 from screenkit.crystal.graph_hash import HASH_BITS
 from screenkit.crystal.library import Library
 from screenkit.errors import Outcome
 from screenkit.executors.hire import hire
-from screenkit.flows.account import Account, command_again, open_run
+from screenkit.flows.account import Account, command_again, make_plan, open_run
 from screenkit.flows.rehearse import Rehearsal, rehearse
 from screenkit.flows.stage import run_stage
 from screenkit.plan import Plan
@@ -140,16 +139,7 @@ def _prepare(
 ) -> tuple[Library, Plan, CleanTask]:
     """Look at settings and sources; make and write nothing."""
     library = Library.open(sources, ids)
-    plan = Plan(
-        structures=len(library),
-        digest=library.digest,
-        shard_size=recipe.run.shard_size,
-        settings={
-            "screenkit": screenkit.__version__,
-            "checks": recipe.checks.model_dump(mode="json"),
-            "flag_only": recipe.clean.flag_only,
-        },
-    )
+    plan = make_plan(library, recipe, {"flag_only": recipe.clean.flag_only})
     task = CleanTask(output / SHARDS, plan.stamp, recipe.checks, recipe.clean.flag_only)
     return library, plan, task
 

@@ -16,10 +16,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import screenkit
 from screenkit.crystal.library import Library, read_ids
 from screenkit.errors import MismatchError, SourceError, StorageError, UsageError
 from screenkit.executors.hire import hire
+from screenkit.flows.account import make_plan
 from screenkit.flows.again import keep_command
 from screenkit.flows.explain_files import Explanation, write_files
 from screenkit.flows.run_log import run_log
@@ -140,18 +140,8 @@ def _own(output: Path, plan: Plan) -> None:
 
 
 def _plan(library: Library, checkpoint: Checkpoint, recipe: Recipe, kind: str) -> Plan:
-    return Plan(
-        structures=len(library),
-        digest=library.digest,
-        shard_size=recipe.run.shard_size,
-        settings={
-            "screenkit": screenkit.__version__,
-            "model": recipe.model,
-            "checkpoint": checkpoint.digest,
-            "checks": recipe.checks.model_dump(mode="json"),
-            "weights": kind,
-        },
-    )
+    own = {"model": recipe.model, "checkpoint": checkpoint.digest, "weights": kind}
+    return make_plan(library, recipe, own)
 
 
 def _order(

@@ -17,12 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-import screenkit
 from screenkit.adsorption.henry import misses
 from screenkit.crystal.library import Library
 from screenkit.errors import Outcome
 from screenkit.executors.hire import hire
-from screenkit.flows.account import Account, command_again, open_run
+from screenkit.flows.account import Account, command_again, make_plan, open_run
 from screenkit.flows.rehearse import Rehearsal, rehearse
 from screenkit.flows.stage import run_stage
 from screenkit.flows.versions import versions
@@ -149,16 +148,7 @@ def _prepare(
     """Look at settings and sources; make and write nothing."""
     physics = Physics.choose(recipe.adsorption, recipe.properties, recipe.pores, recipe.topology)
     library = Library.open(sources, ids)
-    plan = Plan(
-        structures=len(library),
-        digest=library.digest,
-        shard_size=recipe.run.shard_size,
-        settings={
-            "screenkit": screenkit.__version__,
-            "checks": recipe.checks.model_dump(mode="json"),
-            **physics.said(),
-        },
-    )
+    plan = make_plan(library, recipe, physics.said())
     return library, plan, LabelTask(output / SHARDS, plan.stamp, recipe.checks, physics)
 
 

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from screenkit.crystal.library import Library
 from screenkit.errors import LabelError, RecipeError
 from screenkit.executors.hire import hire
+from screenkit.flows.account import make_plan
 from screenkit.flows.stage import PLAN, run_stage
 from screenkit.graph.graph import Graph, GraphSettings
 from screenkit.learn.fit import Examples
@@ -104,16 +105,9 @@ def gather(library: Library, table: Labels, recipe: Recipe, folder: Path, track:
     """
     graph = graph_settings(recipe)
     known = model_class(recipe.model)(network_settings(recipe), 1).elements
-    plan = Plan(
-        structures=len(library),
-        digest=library.digest,
-        shard_size=recipe.run.shard_size,
-        settings={
-            "graph": graph.model_dump(mode="json"),
-            "checks": recipe.checks.model_dump(mode="json"),
-            "elements": None if known is None else sorted(known),
-        },
-    )
+    elements = None if known is None else sorted(known)
+    own = {"graph": graph.model_dump(mode="json"), "elements": elements}
+    plan = make_plan(library, recipe, own)
     folder.mkdir(exist_ok=True)
     task = FeaturizeTask(folder / SHARDS, plan.stamp, recipe.checks, graph, known)
     store = run_stage(

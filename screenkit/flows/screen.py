@@ -18,10 +18,9 @@ from typing import Any
 
 import numpy as np
 
-import screenkit
 from screenkit.crystal.library import Library
 from screenkit.executors.hire import hire
-from screenkit.flows.account import Account, command_again, open_run
+from screenkit.flows.account import Account, command_again, make_plan, open_run
 from screenkit.flows.rehearse import Rehearsal, rehearse
 from screenkit.flows.stage import run_stage
 from screenkit.flows.versions import versions
@@ -147,17 +146,8 @@ def _prepare(sources: Sequence[Path], recipe: Recipe, output: Path, ids: Path | 
 
 def plan_screening(library: Library, checkpoint: Checkpoint, recipe: Recipe) -> Plan:
     """Return the plan: structures, shards, and whatever may change a number beyond rounding."""
-    return Plan(
-        structures=len(library),
-        digest=library.digest,
-        shard_size=recipe.run.shard_size,
-        settings={
-            "screenkit": screenkit.__version__,
-            "model": recipe.model,
-            "checkpoint": checkpoint.digest,
-            "checks": recipe.checks.model_dump(mode="json"),
-        },
-    )
+    own = {"model": recipe.model, "checkpoint": checkpoint.digest}
+    return make_plan(library, recipe, own)
 
 
 def _write(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path | None) -> None:

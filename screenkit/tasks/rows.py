@@ -6,6 +6,7 @@ Not covered: structures that go through a network together (`tasks/predict.py`).
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ from screenkit.tasks.featurize import WARM_UP, report
 
 
 @dataclass(frozen=True)
-class RowsTask:
+class RowsTask(ABC):
     """Look at the structures of one shard and publish their rows."""
 
     product: ClassVar[Product]
@@ -33,17 +34,17 @@ class RowsTask:
     """Hash of the plan that the shard belongs to."""
 
     @property
+    @abstractmethod
     def targets(self) -> Sequence[Mapping[str, str]]:
         """`name`, `unit` and `meaning` of each number of a row, in order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def rows(self, documents: Sequence[Document], lost: Mapping[str, str]) -> list[Row]:
         """Return one row per document, in their order.
 
         Args:
             lost: names that killed their worker, and how; they are not tried again.
         """
-        raise NotImplementedError
 
     def __call__(
         self, shard: Shard, documents: Sequence[Document], lost: Mapping[str, str] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import multiprocessing.spawn
 import os
 import signal
@@ -18,6 +20,7 @@ import pytest
 
 from screenkit.errors import WorkersLostError
 from screenkit.executors import nursery
+from screenkit.executors.dask import _hush
 from screenkit.executors.dask_nannies import NannyExecutor
 from screenkit.executors.hire import count_cores
 from tests.executors.stand_ins import StandIn
@@ -113,6 +116,27 @@ def test_workers_that_cannot_start_are_an_error_and_leave_no_process(before, mon
     monkeypatch.setattr(multiprocessing.spawn, "_python_exe", b"/bin/false")
     with pytest.raises(WorkersLostError, match="cannot start 2 worker processes"):
         NannyExecutor.of(2).__enter__()
+
+
+def test_tasks_that_nobody_waits_for_end_in_silence(caplog):
+    async def fail() -> None:
+        raise ValueError("of no use to anybody")
+
+    async def drop() -> None:
+        task = asyncio.ensure_future(fail())
+        await asyncio.sleep(0)
+        del task
+        gc.collect()
+
+    async def hushed() -> None:
+        await _hush()
+        await drop()
+
+    asyncio.run(drop())
+    assert "never retrieved" in caplog.text
+    caplog.clear()
+    asyncio.run(hushed())
+    assert not caplog.records
 
 
 DRIVER = """
