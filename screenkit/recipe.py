@@ -49,10 +49,6 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "predict": ("batch_atoms", "device"),
     "rank": ("target", "top", "where"),
     "explain": ("names", "top", "draw"),
-    "gcmc": (
-        *("pressures", "engine", "charges", "top", "cycles", "initialization", "seed"),
-        *("min_free_sphere", "min_henry", "max_error", "max_drift"),
-    ),
     "adsorption": (
         "gases",
         "temperatures",
@@ -74,6 +70,10 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "select": (
         *("derive", "where", "pareto", "top", "diverse", "space"),
         *("target", "acquire", "beta", "best_known", "seed"),
+    ),
+    "gcmc": (
+        *("pressures", "engine", "charges", "top", "cycles", "initialization", "seed"),
+        *("min_free_sphere", "min_henry", "max_error", "max_drift"),
     ),
 }
 """Which options of the command line belong to which section. Option name = field name."""

@@ -1,144 +1,176 @@
-"""Two small drawings for the page, as SVG text that takes its colours from the page's style.
+"""A Chart as SVG for a page: its colours are the page's, light or dark.
 
-Not covered: plots for print (`parity.py`).
+Not covered: pictures for print (`chart_png.py`).
 """
 
 from __future__ import annotations
 
-import math
 from html import escape
 
 import numpy as np
 
+from screenkit.report.chart import Axis, Bars, Chart, Hexagons, Layer, Line, Points
 from screenkit.report.words import number
 
-_WIDTH = 960
-_LEFT, _RIGHT = 64, 12
+_WIDTH, _HEIGHT, _SQUARE = 460, 300, 400
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 12, 12, 46
+_LETTER = 6.4  # width of one at the axis
+_CORNERS = np.array([(0, 1), (1, 0.5), (1, -0.5), (0, -1), (-1, -0.5), (-1, 0.5)])
+SHADES = 6
+"""Of hexagons: the last is that of the fullest."""
 
 
-def ticks(low: float, high: float, wanted: int = 6) -> list[float]:
-    """Return about `wanted` round numbers (1, 2 or 5 times a power of ten) in [low, high]."""
-    span = high - low
-    if not (math.isfinite(span) and span > 0):
-        return [low]
-    rough = span / max(wanted, 1)
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 5, 10) if power * m >= rough * 0.999)
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
-    return [i * step for i in range(first, last + 1)]
+class _Frame:
+    """Where things stand in the drawing."""
+
+    def __init__(self, chart: Chart) -> None:
+        self.height = _SQUARE if chart.square else _HEIGHT
+        widest = max((len(text) for _, text in chart.y.ticks), default=0)
+        self.left = max(_LEFT, round(widest * _LETTER) + 34)
+        self._x, self._y = chart.x, chart.y
+
+    def x(self, values: np.ndarray | float) -> np.ndarray:
+        return self.left + self._x.share(np.asarray(values)) * (_WIDTH - self.left - _RIGHT)
+
+    def y(self, values: np.ndarray | float) -> np.ndarray:
+        room = self.height - _TOP - _BOTTOM
+        return self.height - _BOTTOM - self._y.share(np.asarray(values)) * room
 
 
-def histogram(values: np.ndarray, chosen: np.ndarray | None, label: str) -> str:
-    """Draw how many structures have which value, and which of them are on the shortlist.
-
-    Args:
-        values: (n,) finite numbers, one per structure.
-        chosen: (m,) those on the shortlist; None where there is no such thing.
-        label: name and unit of the axis.
-
-    Returns:
-        An `<svg>` element; an empty text where there is nothing to draw.
-    """
-    if values.size == 0:
-        return ""
-    height, bottom, top = 300, 48, 14
-    edges = _edges(values)
-    low, high = float(edges[0]), float(edges[-1])
-    everyone, _ = np.histogram(np.clip(values, low, high), edges)
-    shortlisted, _ = np.histogram(np.clip([] if chosen is None else chosen, low, high), edges)
-    if beyond := int(((values < low) | (values > high)).sum()):
-        label += f"; beyond the axis, counted in the outermost bars: {beyond}"
-    highest = int(everyone.max())
-
-    def x(value: float) -> float:
-        share = (value - low) / (high - low)
-        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
-
-    def y(count: float) -> float:
-        return height - bottom - count / highest * (height - bottom - top)
-
+def draw(chart: Chart) -> str:
+    """Return a chart as an `<svg>` element."""
+    frame = _Frame(chart)
+    said = escape(f"{chart.title}: {chart.y.label} against {chart.x.label}")
     parts = [
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" class="plot" '
-        f'aria-label="Histogram of {escape(label)}">'
+        f'<svg viewBox="0 0 {_WIDTH} {frame.height}" role="img" class="plot" aria-label="{said}">'
     ]
-    for count in ticks(0, highest, 4):
-        if count == int(count):
-            parts.append(_horizontal(y(count), number(count)))
-    ends = [min(low, float(values.min())), *edges[1:-1], max(high, float(values.max()))]
-    for i, (n, m) in enumerate(zip(everyone, shortlisted, strict=True)):
-        span = f"{_short(ends[i])} to {_short(ends[i + 1])}"
-        on_it = "" if chosen is None else f", {m} on the shortlist"
-        title = f"{span}: {n} structures{on_it}"
-        left, right = x(edges[i]) + 0.75, x(edges[i + 1]) - 0.75
-        box = f'x="{left:.2f}" width="{max(right - left, 0.5):.2f}"'
-        parts.append(f"<g><title>{escape(title)}</title>")
-        parts.append(f'<rect class="all" {box} y="{y(n):.2f}" height="{y(0) - y(n):.2f}"/>')
-        if m:
-            # One structure among thousands must still be seen.
-            tall = max(y(0) - y(m), 2.0)
-            parts.append(f'<rect class="chosen" {box} y="{y(0) - tall:.2f}" height="{tall:.2f}"/>')
-        parts.append("</g>")
-    parts.append(
-        f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(0)}" y2="{y(0)}"/>'
-    )
-    for value in ticks(low, high, 8):
+    parts += [*_axis_y(chart.y, frame), *_axis_x(chart.x, frame)]
+    for layer in chart.layers:
+        parts += _layer(layer, frame)
+    for i, note in enumerate(chart.notes):
         parts.append(
-            f'<text class="tick" x="{x(value):.2f}" y="{y(0) + 18:.2f}" '
-            f'text-anchor="middle">{_short(value)}</text>'
+            f'<text class="note" x="{frame.left + 10}" y="{_TOP + 16 + 17 * i}">{escape(note)}</text>'
         )
-    middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(
-        f'<text class="label" x="{middle}" y="{height - 6}" '
-        f'text-anchor="middle">{escape(label)}</text></svg>'
-    )
-    return "".join(parts)
-
-
-def outcome_bar(counts: dict[str, int]) -> str:
-    """Draw the outcomes as one bar, a part per outcome, as wide as its share."""
-    total = sum(counts.values())
-    if total == 0:
-        return ""
-    parts = [
-        f'<svg viewBox="0 0 {_WIDTH} 22" class="bar" role="img" '
-        'preserveAspectRatio="none" aria-label="Outcomes">'
-    ]
-    place = 0.0
-    for outcome, count in counts.items():
-        width = count / total * _WIDTH
-        if count:
-            width = max(width, 3.0)
-        parts.append(
-            f'<rect class="{escape(outcome)}" x="{place:.2f}" width="{width:.2f}" height="22">'
-            f"<title>{count} {escape(outcome)}</title></rect>"
-        )
-        place += width
     return "".join(parts) + "</svg>"
 
 
-def _edges(values: np.ndarray) -> np.ndarray:
-    """Return bin edges: about as many bins as the square root of n, between 8 and 60.
-
-    They end two widths of the middle 90 % beyond it, where the values go on, so that a prediction
-    or two gone astray do not press all others into one bar.
-    """
-    first, last = np.quantile(values, [0.05, 0.95])
-    low = max(float(values.min()), 3 * first - 2 * last)
-    high = min(float(values.max()), 3 * last - 2 * first)
-    if high - low <= 1e-9 * abs(low):  # one value, but for what rounding makes of it
-        spread = abs(low) * 0.05 or 0.5
-        low, high = low - spread, high + spread
-    bins = int(np.clip(math.sqrt(values.size) * 1.5, 8, 60))
-    return np.linspace(low, high, bins + 1)
+def _layer(layer: Layer, frame: _Frame) -> list[str]:
+    if isinstance(layer, Bars):
+        return _bars(layer, frame)
+    if isinstance(layer, Hexagons):
+        return _hexagons(layer, frame)
+    return _points(layer, frame) if isinstance(layer, Points) else _line(layer, frame)
 
 
-def _horizontal(y: float, text: str) -> str:
-    return (
-        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.2f}" y2="{y:.2f}"/>'
-        f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.2f}" text-anchor="end">{text}</text>'
+def _bars(layer: Bars, frame: _Frame) -> list[str]:
+    left, right = frame.x(layer.edges[:-1]) + 0.4, frame.x(layer.edges[1:]) - 0.4
+    floor, tops = float(frame.y(0.0)), frame.y(layer.heights)
+    parts = []
+    for i, height in enumerate(layer.heights):
+        if height <= 0:
+            continue
+        tall = max(floor - float(tops[i]), 2.0)  # one among thousands must still be seen
+        title = f"<title>{escape(layer.titles[i])}</title>" if layer.titles else ""
+        parts.append(
+            f'<rect class="{layer.kind}" x="{left[i]:.1f}" y="{floor - tall:.1f}" '
+            f'width="{max(right[i] - left[i], 0.5):.1f}" height="{tall:.1f}">{title}</rect>'
+        )
+    return parts
+
+
+def shade_of(counts: np.ndarray) -> np.ndarray:
+    """Return (n,) int: the shade, 1 to `SHADES`, of counts, by their logarithm."""
+    most = max(int(counts.max(initial=1)), 2)
+    return 1 + np.floor(np.log(counts) / np.log(most) * (SHADES - 1e-6)).astype(int)
+
+
+def _hexagons(layer: Hexagons, frame: _Frame) -> list[str]:
+    """Draw one path for each shade."""
+    if not len(layer.x):
+        return []
+    shades = shade_of(layer.counts)
+    across = float(frame.x(layer.width) - frame.x(0.0)) / 2
+    up = float(frame.y(0.0) - frame.y(layer.height)) / 2
+    corners = np.round(_CORNERS * (across, up), 1)
+    steps = np.diff(corners, axis=0)
+    shape = "".join(f"l{x:g} {y:g}" for x, y in steps) + "z"
+    xs, ys = frame.x(layer.x) + corners[0, 0], frame.y(layer.y) + corners[0, 1]
+    parts = []
+    for shade in range(1, SHADES + 1):
+        here = shades == shade
+        if here.any():
+            path = "".join(f"M{x:.1f} {y:.1f}{shape}" for x, y in zip(xs[here], ys[here], strict=True))
+            parts.append(f'<path class="hex h{shade}" d="{path}"/>')
+    return parts
+
+
+def _points(layer: Points, frame: _Frame) -> list[str]:
+    xs, ys = frame.x(layer.x), frame.y(layer.y)
+    parts = []
+    if layer.low is not None and layer.high is not None:
+        lows, highs = frame.y(layer.low), frame.y(layer.high)
+        bars = "".join(
+            f"M{x:.1f} {low:.1f}V{high:.1f}" for x, low, high in zip(xs, lows, highs, strict=True)
+        )
+        parts.append(f'<path class="error {layer.kind}" d="{bars}"/>')
+    if not layer.names:
+        # A line of no length with round ends is a dot, and costs ten bytes.
+        dots = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in zip(xs, ys, strict=True))
+        few = " few" if len(xs) < 200 else ""
+        return [*parts, f'<path class="dots {layer.kind}{few}" d="{dots}"/>']
+    for x, y, name in zip(xs, ys, layer.names, strict=True):
+        parts.append(
+            f'<circle class="dot {layer.kind}" cx="{x:.1f}" cy="{y:.1f}" r="3.2">'
+            f"<title>{escape(name)}</title></circle>"
+        )
+    return parts
+
+
+def _line(layer: Line, frame: _Frame) -> list[str]:
+    xs, ys = frame.x(layer.x), frame.y(layer.y)
+    if not len(xs):
+        return []
+    path = f"M{xs[0]:.1f} {ys[0]:.1f}"
+    for x, y in zip(xs[1:], ys[1:], strict=True):
+        path += f"H{x:.1f}V{y:.1f}" if layer.steps else f"L{x:.1f} {y:.1f}"
+    return [f'<path class="line {layer.kind}" d="{path}"/>']
+
+
+def _axis_y(axis: Axis, frame: _Frame) -> list[str]:
+    parts = []
+    for place, text in axis.ticks:
+        y = float(frame.y(place))
+        parts.append(
+            f'<path class="grid" d="M{frame.left} {y:.1f}H{_WIDTH - _RIGHT}"/>'
+            f'<text class="tick" x="{frame.left - 7}" y="{y + 4:.1f}" text-anchor="end">'
+            f"{escape(text)}</text>"
+        )
+    middle = (frame.height - _BOTTOM + _TOP) / 2
+    parts.append(
+        f'<text class="label" text-anchor="middle" transform="translate(13 {middle:.0f}) '
+        f'rotate(-90)">{escape(axis.label)}</text>'
     )
+    return parts
 
 
-def _short(value: float) -> str:
-    return f"{value:.4g}".replace("-", "\u2212")
+def _axis_x(axis: Axis, frame: _Frame) -> list[str]:
+    floor = frame.height - _BOTTOM
+    parts = [f'<path class="axis" d="M{frame.left} {floor}H{_WIDTH - _RIGHT}"/>']
+    for place, text in axis.ticks:
+        parts.append(
+            f'<text class="tick" x="{float(frame.x(place)):.1f}" y="{floor + 17}" '
+            f'text-anchor="middle">{escape(text)}</text>'
+        )
+    middle = (frame.left + _WIDTH - _RIGHT) / 2
+    parts.append(
+        f'<text class="label" x="{middle:.0f}" y="{frame.height - 8}" text-anchor="middle">'
+        f"{escape(axis.label)}</text>"
+    )
+    return parts
+
+
+def hexagon_scale(counts: np.ndarray) -> str:
+    """Return what the shades of hexagons mean, as HTML for a legend."""
+    most = int(counts.max(initial=1))
+    steps = "".join(f'<i class="hex h{shade}"></i>' for shade in range(1, SHADES + 1))
+    return f'<span class="scale">1 {steps} {number(most)} in a hexagon</span>'
