@@ -32,6 +32,7 @@ from screenkit.learn.propose import SearchSettings
 from screenkit.learn.split import CrossSettings
 from screenkit.models.contract import Target
 from screenkit.models.shelf import USUAL
+from screenkit.ranking.campaign import CampaignSettings
 from screenkit.ranking.ranking import RankSettings
 from screenkit.ranking.select import SelectSettings
 from screenkit.recipe_yaml import Document, dotted, dump_lines, one_line, read_text
@@ -46,7 +47,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "": ("model", "max_failures", "properties"),
     "checks": ("min_distance", "min_surface_area"),
     "clean": ("flag_only", "drop_duplicates"),
-    "predict": ("batch_atoms", "device"),
+    "predict": ("batch_atoms", "device", "level"),
     "rank": ("target", "top", "where"),
     "explain": ("names", "top", "draw"),
     "adsorption": (
@@ -64,6 +65,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
         *("executor", "workers", "readers", "scheduler", "insecure", "shard_size"),
     ),
     "fit": ("epochs", "seed", "valid_fraction", "test_fraction"),
+    "campaign": ("rounds",),
     "cross": ("folds", "repeats", "ensemble"),
     "search": ("trials",),
     "labels": ("targets", "columns", "name_column", "group_column", "only"),
@@ -121,6 +123,8 @@ class Recipe(Settings):
     """Which predictions are explained."""
     gcmc: GcmcSettings = Field(default_factory=GcmcSettings)
     """How simulations are prepared, run and judged."""
+    campaign: CampaignSettings = Field(default_factory=CampaignSettings)
+    """Rounds of choosing, simulating and learning."""
     run: RunSettings = Field(default_factory=RunSettings)
     """Who does the work."""
     fit: FitSettings = Field(default_factory=FitSettings)

@@ -423,7 +423,7 @@ for words in ["--version", "--help", "evaluate -h"] + [f"{name} --help" for name
 _COMMANDS = (
     *("rank", "clean", "label", "train", "explain", "models"),
     *("status", "logs", "cancel", "retry", "verify", "merge"),
-    *("select", "compare", "export", "gcmc", "gcmc prepare"),
+    *("select", "compare", "export", "gcmc", "gcmc prepare", "campaign"),
 )
 
 

@@ -20,6 +20,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from screenkit import __version__
+from screenkit.cli.calibrate import calibrate
+from screenkit.cli.campaign import campaign
 from screenkit.cli.clean import clean
 from screenkit.cli.compare import compare
 from screenkit.cli.evaluate import evaluate
@@ -29,6 +31,7 @@ from screenkit.cli.gcmc import gcmc
 from screenkit.cli.label import label
 from screenkit.cli.models import models
 from screenkit.cli.rank import rank
+from screenkit.cli.report import report
 from screenkit.cli.runs import cancel, logs, merge, retry, status, verify
 from screenkit.cli.select import select
 from screenkit.cli.train import train
@@ -40,7 +43,9 @@ _STOPPED = 85
 _INTERRUPTED = 128 + signal.SIGINT
 _BROKEN_PIPE = 128 + 13  # SIGPIPE, which Windows does not name
 _TOGETHER = 0.2  # seconds
-_RESUMABLE = ("rank", "train", "evaluate", "explain", "label", "clean", "gcmc")
+_RESUMABLE = (
+    *("rank", "train", "calibrate", "evaluate", "explain", "label", "clean", "gcmc", "campaign"),
+)
 # ClickException: click's, or in newer versions Typer's own copy of it.
 _COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
 
@@ -74,10 +79,13 @@ def _screenkit(
 
 app.command()(rank)
 app.command()(train)
+app.command()(calibrate)
 app.command()(evaluate)
 app.command()(select)
 app.command()(compare)
+app.command()(report)
 app.command()(export)
+app.command()(campaign)
 app.command()(explain)
 app.command()(clean)
 app.command()(label)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from screenkit.cli import options as opt
+from screenkit.cli import options_sure as sure
 from screenkit.cli.options_cluster import clustered
 
 
@@ -17,6 +18,7 @@ def evaluate(
     model: opt.Model = None,
     batch_atoms: opt.BatchAtoms = None,
     device: opt.Device = None,
+    level: sure.Level = None,
     columns: opt.Columns = None,
     name_column: opt.NameColumn = None,
     executor: opt.Executor = None,

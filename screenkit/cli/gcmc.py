@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from screenkit.cli import options as opt
+from screenkit.cli import options_cluster as cluster
 from screenkit.cli import options_gcmc as own
 from screenkit.cli import options_label as physics
 
@@ -76,6 +79,17 @@ def run(
     folder: own.Decks,
     workers: opt.Workers = None,
     command: own.EngineCommand = None,
+    executor: own.Simulators = None,
+    site: cluster.Site = None,
+    detach: cluster.Detach = None,
+    jobs: cluster.Jobs = None,
+    array_parallelism: cluster.ArrayParallelism = None,
+    time: cluster.Time = None,
+    memory: cluster.Memory = None,
+    partition: cluster.Partition = None,
+    account: cluster.Account = None,
+    qos: cluster.Qos = None,
+    constraint: cluster.Constraint = None,
     progress: opt.ProgressMode = None,
     verbose: opt.Verbose = False,
     quiet: opt.Quiet = False,
@@ -83,16 +97,22 @@ def run(
 ) -> None:
     """Run every simulation of DIR that has no result yet, one per core.
 
-    Safe to kill and repeat: what has a result is done.
+    On this machine, or as jobs on a Slurm cluster. Safe to kill and repeat:
+    what has a result is done.
 
     Example: screenkit gcmc run RUN/gcmc
     """
+    said: dict[str, Any] = {
+        name: value for name, value in locals().items() if name not in ("folder", "command")
+    }
     from screenkit.cli import show_gcmc
+    from screenkit.cli.given import recipe_of
     from screenkit.cli.progress import track as tracking
     from screenkit.flows.gcmc_run import run as simulate
 
+    settings = recipe_of(said, "run").run
     with tracking(progress, verbose, quiet) as track:
-        ran = simulate(folder, workers, command, track)
+        ran = simulate(folder, workers, command, track, settings)
     if not quiet:
         show_gcmc.ran(ran)
     show_gcmc.judge_ran(ran)

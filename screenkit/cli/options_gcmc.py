@@ -58,8 +58,10 @@ Charges = Annotated[
     str | None,
     typer.Option(
         "--charges",
-        metavar="cif|none",
-        help="cif: of the structure's file; none: no electrostatics at all. \\[default: cif]",
+        metavar="cif|eqeq|cif-or-eqeq|none",
+        help="Of a framework, for a gas with charges. cif: its file's; eqeq: by charge "
+        "equilibration; cif-or-eqeq: that where its file has none; none: no electrostatics at "
+        "all. \\[default: cif]",
         rich_help_panel=SIMULATION,
     ),
 ]
@@ -128,13 +130,22 @@ EngineCommand = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+Simulators = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="auto|slurm",
+        help="auto: this machine; slurm: jobs on a cluster, as --site says. \\[default: auto]",
+        rich_help_panel=RUNNING,
+    ),
+]
 Compared = Annotated[
     str | None,
     typer.Option(
         "--target",
         metavar="NAME[=STATE]",
         help="Compare with what the run predicted of this target, at a state such as "
-        "CO2_298K_15000Pa where its name does not say one.",
+        "CO2_298K_15000Pa where its name does not say one. \\[default: one whose name says it]",
         rich_help_panel=JUDGING,
     ),
 ]

@@ -33,6 +33,17 @@ Derive = Annotated[
         rich_help_panel=SELECTION,
     ),
 ]
+Without = Annotated[
+    Path | None,
+    typer.Option(
+        "--without",
+        metavar="FILE",
+        parser=_path,
+        help="Leave out the structures that a text or CSV file names in its first column, such as "
+        "those that are simulated already.",
+        rich_help_panel=SELECTION,
+    ),
+]
 Orderer = Annotated[
     str | None,
     typer.Option(

@@ -6,6 +6,7 @@ from typing import Any
 
 from screenkit.cli import options as opt
 from screenkit.cli import options_runs as of
+from screenkit.cli import options_sure as sure
 from screenkit.cli.options_cluster import clustered
 
 
@@ -17,6 +18,7 @@ def rank(
     model: opt.Model = None,
     batch_atoms: opt.BatchAtoms = None,
     device: opt.Device = None,
+    level: sure.Level = None,
     target: opt.Target = None,
     where: opt.Where = None,
     top: opt.Top = None,

@@ -15,6 +15,7 @@ def select(
     run: of.Run,
     recipe: opt.Recipe = None,
     derive: sel.Derive = None,
+    without: sel.Without = None,
     where: opt.Where = None,
     pareto: sel.Pareto = None,
     top: sel.Cut = None,
@@ -44,7 +45,7 @@ def select(
     from screenkit.flows.select import select as choose
 
     settings = recipe_of(said, "select", None if recipe else recipe_behind(run))
-    selected = choose(run, settings.select, settings.rank, name)
+    selected = choose(run, settings.select, settings.rank, name, without)
     if not quiet:
         show_select.selection(selected, run)
     if not len(selected.selection.ranking):

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from screenkit.adsorption.force_field import find_force_field
 from screenkit.cli.text import fold, plain, plain_lines
 from screenkit.gcmc.conditions import state_said
 from screenkit.gcmc.fugacity import CRITICAL
@@ -66,6 +67,8 @@ def screening(result: Any, sources: Sequence[Path], ids: Path | None = None) -> 
     if said is not None and len(result.shortlist):
         gas, pressure, kelvin = said
         state = ["--gas", gas, "--pressure", pressure, "--temperature", f"{kelvin:g}"]
+        if find_force_field("uff").gas(gas).is_charged:  # a library of builders has none
+            state += ["--charges", "cif-or-eqeq"]
         run = as_arguments([result.output])
         command(console, ["screenkit", "gcmc", "prepare", *run, "--top", "5", *state])
 
@@ -134,7 +137,6 @@ def files(console: Console, folder: Path) -> None:
 
 
 _FILES = {
-    "explain.html": "maps, tables and pictures as one page",
     "atoms.h5": "the weight of every atom",
     "cif": "each structure with its weights, one more column",
     "maps": "periodic tables coloured by weight",
@@ -151,6 +153,7 @@ _FILES = {
     "labels.csv": "every structure and its labels; give it to screenkit train",
     "labels.h5": "the same to the last digit, with units",
     "report.html": "all of this as one page",
+    "figures": "its figures as PNG, and their numbers as CSV",
     "predictions.h5": "the predictions",
     "checkpoint.safetensors": "the model; give it to --model",
     "best.yaml": "the settings of the best trial; give it to --recipe",

@@ -38,7 +38,7 @@ def prepared(result: Any) -> None:
         console.print(plain(f"  {row.name}  {row.outcome}  {row.code}: {row.message}"))
     console.print(plain(f"files: {result.output}/prepare.csv, decks.json, decks/"))
     if not decks and any(row.code == "charges_missing" for row in result.rows):
-        console.print(plain("--charges none simulates without electrostatics; see docs/gcmc.md"))
+        console.print(plain("--charges cif-or-eqeq computes what is missing; see docs/gcmc.md"))
     if decks:
         next_command(console, ["screenkit", "gcmc", "run", *as_arguments([result.output])])
 
@@ -85,7 +85,9 @@ def collected(result: Any) -> None:
     if (against := result.compared) is not None:
         said = f"{against.target} against {against.state}, {len(against.predicted)} structures"
         numbers = f"MAE {figure(against.mae)} mol/kg, Spearman {figure(against.spearman)}"
-        console.print(plain(f"{said}: {numbers}"))
+        inside = against.inside
+        share = f", {inside:.0%} in their interval" if inside == inside else ""
+        console.print(plain(f"{said}: {numbers}{share}"))
     console.print(plain(f"files: {result.folder}/results.csv, results.h5, loadings.csv"))
 
 

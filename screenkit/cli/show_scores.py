@@ -25,6 +25,8 @@ _EARLY = {
     "times\nchance": ("early", "enrichment_at_5_percent"),
 }
 """What `evaluate` knows and a training does not say."""
+_HELD = {"within\ninterval": ("interval", "coverage")}
+"""Of calibrated models: the share of labels that lie within."""
 _OF_CLASSES = {
     "ROC AUC": ("model", "roc_auc"),
     "ROC AUC of line\non density": ("logistic_density", "roc_auc"),
@@ -52,7 +54,7 @@ def training(result: Any, sources: Sequence[Path]) -> None:
     if "best_epoch" in metrics:
         facts.append(f"best of {metrics['epochs']} epochs: {metrics['best_epoch']}")
     if "best_member" in metrics:
-        facts.append(f"checkpoint of {metrics['best_member']}")
+        facts.append(f"one checkpoint of all {len(metrics['parts'])} members")
     for name, value in metrics.get("values", {}).items():
         facts.append(f"{name} {figure(value) if isinstance(value, float) else value}")
     console.print(plain("; ".join([*facts, duration(result.seconds)])))
@@ -94,7 +96,10 @@ def scores(
         rows = {name: e for name, e in targets.items() if ("class_if" in e) == is_class}
         if not rows:
             continue
-        shown = columns | (_EARLY if any("early" in entry for entry in rows.values()) else {})
+        shown = dict(columns)
+        for more in (_EARLY, _HELD):
+            if any(who in entry for entry in rows.values() for who, _ in more.values()):
+                shown |= more
         table = Table(
             title=plain("" if tables else title), title_justify="left", title_style="bold",
             box=box.SIMPLE_HEAD,

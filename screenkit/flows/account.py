@@ -12,6 +12,7 @@ from typing import Any
 
 import screenkit
 from screenkit.crystal.library import Library
+from screenkit.executors.hire import count_cores
 from screenkit.flows.again import keep_command
 from screenkit.flows.run_log import run_log
 from screenkit.flows.stage import agree_on_plan
@@ -74,6 +75,7 @@ class Account:
             "seconds": round(self.seconds, 3),
             "structures_per_second": round(rate, 2) if math.isfinite(rate) else None,
             "computed": self.computed,
+            "cores": count_cores(),
             **own,
             "sources": [str(source.absolute()) for source in sources],
             "library_sha256": self.library_digest,

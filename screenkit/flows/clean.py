@@ -1,7 +1,7 @@
 """Clean: which structures of a library are worth computing with, and which are there twice.
 
     Library.open -> Plan -> CleanTask on every shard -> clean.h5
-                 -> duplicates -> clean.csv, kept.txt, failures.csv, summary.json
+                 -> duplicates -> clean.csv, kept.txt, failures.csv, summary.json, report.html
 
 Safe to repeat: finished shards are kept; duplicates are looked for again.
 """
@@ -25,6 +25,7 @@ from screenkit.errors import Outcome
 from screenkit.executors.hire import hire
 from screenkit.flows.account import Account, command_again, make_plan, open_run
 from screenkit.flows.rehearse import Rehearsal, rehearse
+from screenkit.flows.report import draw_report
 from screenkit.flows.stage import run_stage
 from screenkit.plan import Plan
 from screenkit.ranking.ranking import write_failures
@@ -42,7 +43,7 @@ KEPT = "kept.txt"
 
 FILES = (
     *("plan.json", "recipe.yaml", "again.json", "run.log", "shards/", "clean.h5"),
-    *("clean.csv", KEPT, "failures.csv", "summary.json"),
+    *("clean.csv", KEPT, "failures.csv", "summary.json", "report.html", "figures/"),
 )
 """What a cleaning leaves in its folder."""
 
@@ -118,6 +119,7 @@ def clean(
             kept=int(kept.sum()),
         )
         _write_summary(result, recipe, sources)
+        draw_report(output, library, told)
         return result
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from screenkit.errors import LabelError, UsageError
+from screenkit.flows.report import draw_report
 from screenkit.flows.score import Scored, score, write_scores
 from screenkit.flows.screen import screen
 from screenkit.learn.hits import early_metrics
@@ -19,6 +20,7 @@ from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.contract import Target
 from screenkit.models.shelf import find_checkpoint
 from screenkit.recipe import Recipe
+from screenkit.store.layout import HIGH, LOW
 from screenkit.store.store import Store
 from screenkit.track import Track
 
@@ -55,7 +57,8 @@ def evaluate(
     _labelled_targets(known, columns, labels)  # refused before the work is done
     screening = screen(sources, recipe, output, track, ids)
     targets = _labelled_targets(known, columns, labels)
-    scored = _scored(screening.store, read_labels(labels, targets, recipe.labels), targets)
+    table = read_labels(labels, targets, recipe.labels)
+    scored = _scored(screening.store, table, targets, recipe.predict.level)
     metrics = {
         "model": recipe.model,
         "checkpoint_sha256": screening.checkpoint.digest,
@@ -69,6 +72,7 @@ def evaluate(
     }
     title = f"{recipe.model} on {', '.join(source.name for source in sources)}"
     write_scores(output, metrics, scored, "labelled_predictions.csv", title)
+    draw_report(output, track=track)  # with the labels now
     return Evaluation(output, metrics, screening.seconds)
 
 
@@ -135,7 +139,7 @@ def _labelled_targets(
     return found
 
 
-def _scored(store: Store, table: Labels, targets: Sequence[Target]) -> Scored:
+def _scored(store: Store, table: Labels, targets: Sequence[Target], level: float) -> Scored:
     """Return the predictions of the structures that have a row in the label table."""
     place = {str(name): i for i, name in enumerate(store.names)}
     names = [name for name in table.names if name in place]
@@ -145,11 +149,23 @@ def _scored(store: Store, table: Labels, targets: Sequence[Target]) -> Scored:
             hint=f"structures are called like {next(iter(place))!r}",
         )
     rows = np.array([place[name] for name in names])
-    predicted = [store.column(target.name)[rows].astype(np.float64) for target in targets]
+    known = {str(target["name"]) for target in store.targets}
+
+    def columns(suffix: str) -> np.ndarray:
+        found = np.full((len(rows), len(targets)), np.nan)
+        for t, target in enumerate(targets):
+            if (heading := f"{target.name}{suffix}") in known:
+                found[:, t] = store.column(heading)[rows]
+        return found
+
+    calibrated = any(f"{target.name}{LOW}" in known for target in targets)
     return Scored(
         names=names,
         targets=targets,
         truth=table.take(names).values,
-        predicted=np.stack(predicted, axis=1),
+        predicted=columns(""),
         density=store.column("density_g_cm3")[rows],
+        low=columns(LOW) if calibrated else None,
+        high=columns(HIGH) if calibrated else None,
+        level=level,
     )

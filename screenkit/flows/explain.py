@@ -2,7 +2,7 @@
 what of each prediction rests on each atom comes out.
 
     RUN or SOURCE -> the structures asked for -> Plan -> ExplainTask on every shard
-                  -> atoms.h5, cif/, elements.csv, environments.csv, pictures/, explain.html
+                  -> atoms.h5, cif/, elements.csv, environments.csv, pictures/, report.html
 
 Safe to repeat: finished shards are kept; tables and pictures are written anew.
 """
@@ -10,21 +10,22 @@ Safe to repeat: finished shards are kept; tables and pictures are written anew.
 from __future__ import annotations
 
 import difflib
-import json
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from screenkit.crystal.library import Library, read_ids
-from screenkit.errors import MismatchError, SourceError, StorageError, UsageError
+from screenkit.errors import MismatchError, UsageError
 from screenkit.executors.hire import hire
 from screenkit.flows.account import make_plan
 from screenkit.flows.again import keep_command
 from screenkit.flows.explain_files import Explanation, write_files
+from screenkit.flows.report import draw_report
 from screenkit.flows.run_log import run_log
+from screenkit.flows.run_sources import library_of
 from screenkit.flows.runs import RECIPE, is_screening
-from screenkit.flows.stage import PLAN, agree_on_plan, run_stage
+from screenkit.flows.stage import agree_on_plan, run_stage
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.shelf import find_checkpoint
 from screenkit.plan import Plan
@@ -125,6 +126,7 @@ def explain(
             seconds=0.0,
         )
         write_files(explanation, plan, recipe, told)
+        draw_report(output, chosen.library, told)
     return replace(explanation, seconds=time.monotonic() - started)
 
 
@@ -204,38 +206,3 @@ def _known(wanted: Sequence[str], names: Sequence[str]) -> Sequence[str]:
                 hint=f"did you mean {near[0]}?" if near else f"a name looks like {names[0]}",
             )
     return wanted
-
-
-def library_of(run: Path, store: Store, sources: Sequence[Path], command: str) -> Library:
-    """Return the structures that a run was made of, found where it was or under `sources`.
-
-    Args:
-        command: of `screenkit`, for a hint.
-
-    Raises:
-        SourceError: they are not there.
-        MismatchError: they are others.
-    """
-    name_it = f"name the library behind the run: screenkit {command} {run} SOURCE"
-    try:
-        summary = json.loads((run / "summary.json").read_text("utf-8"))
-        recorded = [Path(source) for source in summary["sources"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        recorded = []
-    if not sources and not recorded:
-        raise SourceError(f"{run} does not say what it was made of", hint=name_it)
-    try:
-        library = Library.open(list(sources) or recorded).keep(set(store.names))
-    except SourceError as error:
-        raise SourceError(error.message, hint=name_it) from None
-    try:
-        plan = Plan.from_json((run / PLAN).read_text("utf-8"), str(run / PLAN))
-    except OSError as error:
-        raise StorageError(f"cannot read {run / PLAN}: {error.strerror}") from None
-    if library.digest != plan.digest:
-        raise MismatchError(
-            f"{', '.join(map(str, sources or recorded))} does not hold the structures that {run} "
-            "was made of",
-            hint=name_it,
-        )
-    return library

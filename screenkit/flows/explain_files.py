@@ -6,6 +6,7 @@ Shards are gone through one by one; of all structures, only those that are drawn
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +25,7 @@ from screenkit.ranking.ranking import Ranking, write_failures
 from screenkit.ranking.table import lines, number_cells, text_cells
 from screenkit.recipe import Recipe
 from screenkit.report.elements_map import ElementsMap, draw_elements_map
-from screenkit.report.explain_page import Drawing, ExplainPage, Line, Table, explain_page
 from screenkit.report.structure import Picture, draw_structure
-from screenkit.report.words import figure
 from screenkit.store.atoms_file import ATOMS_FILE, write_atoms
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_bytes, replace_text, storage_error
@@ -37,17 +36,8 @@ from screenkit.track import Track
 
 _FEW = 5  # structures; what is said of an element in fewer may be an accident
 _LONGEST_NAME = 180  # bytes of a file's name, before its suffix
-_KINDS = {"element": "elements", "environment": "environments", "site": "sites"}
-_METHODS = {
-    "site": "The model predicts the mean of a contribution per atom, and these are the "
-    "contributions. Their mean over a structure is its prediction.",
-    "attention": "The model weighs its atoms before it adds them up, and these are the shares. "
-    "They sum to 1 over a structure; a high share says where the model looks, not in which "
-    "direction the prediction moves.",
-    "gradient": "Gradient times input (Shrikumar et al. 2017): how much the prediction would "
-    "fall, to first order, if the atom's input vector were zero. The numbers need not sum to the "
-    "prediction.",
-}
+KINDS = {"element": "elements", "environment": "environments", "site": "sites"}
+"""Groups of atoms, and the stem of the table of each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +84,7 @@ def write_files(told: Explanation, plan: Plan, recipe: Recipe, track: Track) -> 
     write_failures(told.store, output / "failures.csv")
     write_atoms(output / ATOMS_FILE, plan, output / SHARDS, targets)
     draw = set(told.ranking.texts("name", 0, recipe.explain.draw))
-    tallies = {kind: AtomTally(len(targets)) for kind in _KINDS}
+    tallies = {kind: AtomTally(len(targets)) for kind in KINDS}
     drawn: dict[str, Explained] = {}
     _make_folder(output / "cif")
     for shard in read_shards(output / SHARDS, plan):
@@ -104,17 +94,18 @@ def write_files(told: Explanation, plan: Plan, recipe: Recipe, track: Track) -> 
             if one.crystal.name in draw:
                 drawn[one.crystal.name] = one
     groups = {kind: tally.groups() for kind, tally in tallies.items()}
-    for kind, file in _KINDS.items():
+    for kind, file in KINDS.items():
         if groups[kind] or kind != "site":
             _write_table(output / f"{file}.csv", kind, groups[kind], targets)
     _make_folder(output / "maps")
-    maps = [_maps(output / "maps", groups, t, target) for t, target in enumerate(targets)]
+    for t, target in enumerate(targets):
+        _maps(output / "maps", groups, t, target)
     _make_folder(output / "pictures")
     track.note(f"drawing {len(drawn)} structures")
-    order = [drawn[name] for name in told.ranking.texts("name", 0, recipe.explain.draw)]
-    pictures = [_picture(output / "pictures", one, told) for one in order]
-    told_page = _page(told, recipe, groups, maps, pictures)
-    replace_text(output / "explain.html", explain_page(told_page))
+    for name in told.ranking.texts("name", 0, recipe.explain.draw):
+        _picture(output / "pictures", drawn[name], told)
+    text = json.dumps(_summary(told, groups["element"]), indent=2, ensure_ascii=False)
+    replace_text(output / "summary.json", text + "\n")
 
 
 def file_name(name: str) -> str:
@@ -192,14 +183,14 @@ def _write_table(
 
 def _maps(
     folder: Path, groups: Mapping[str, Sequence[GroupStatistics]], t: int, target: Mapping[str, str]
-) -> list[Drawing]:
+) -> None:
     """Draw the periodic table of a target, and one per site of perovskites."""
-    drawn = [_map(folder, groups["element"], t, target, "")] if groups["element"] else []
+    if groups["element"]:
+        _map(folder, groups["element"], t, target, "")
     for site in ("A", "B", "X"):
         here = [group for group in groups["site"] if group.group.startswith(f"{site} ")]
         if here:
-            drawn.append(_map(folder, here, t, target, site))
-    return drawn
+            _map(folder, here, t, target, site)
 
 
 def _map(
@@ -208,7 +199,7 @@ def _map(
     t: int,
     target: Mapping[str, str],
     site: str,
-) -> Drawing:
+) -> None:
     ratio = target["kind"] == "attention"
     quantity = "share of attention over share of atoms" if ratio else f"mean {_quantity(target)}"
     symbols = [group.group.split(" ")[-1] for group in groups]
@@ -224,10 +215,8 @@ def _map(
         signed=target["kind"] == "gradient",
     )
     stem = f"elements{f'-{site}-site' if site else ''}.{target['name']}"
-    png = draw_elements_map(told)
-    replace_bytes(folder / f"{stem}.png", png)
-    replace_bytes(folder / f"{stem}.svg", draw_elements_map(told, "svg"))
-    return Drawing(png, f"{told.title}. Under each symbol: {quantity}, and the number of atoms.")
+    for form in ("png", "svg"):
+        replace_bytes(folder / f"{stem}.{form}", draw_elements_map(told, form))
 
 
 def _quantity(target: Mapping[str, str]) -> str:
@@ -235,7 +224,7 @@ def _quantity(target: Mapping[str, str]) -> str:
     return words.get(target["kind"], "share of attention")
 
 
-def _picture(folder: Path, one: Explained, told: Explanation) -> Drawing:
+def _picture(folder: Path, one: Explained, told: Explanation) -> None:
     """Draw one structure, coloured by the weights of the target that ranks."""
     t = told.ranking.target_names.index(told.ranking.target)
     target = told.targets[t]
@@ -248,63 +237,26 @@ def _picture(folder: Path, one: Explained, told: Explanation) -> Drawing:
         signed=told.kind == "gradient",
     )
     stem = file_name(one.crystal.name)
-    png = draw_structure(picture)
-    replace_bytes(folder / f"{stem}.png", png)
-    replace_bytes(folder / f"{stem}.svg", draw_structure(picture, "svg"))
-    value = f"{figure(one.prediction[t])} {told.checkpoint.targets[t].unit}".rstrip()
-    return Drawing(png, f"{one.crystal.name}: predicted {target['name']} {value}")
+    for form in ("png", "svg"):
+        replace_bytes(folder / f"{stem}.{form}", draw_structure(picture, form))
 
 
-def _page(
-    told: Explanation,
-    recipe: Recipe,
-    groups: Mapping[str, Sequence[GroupStatistics]],
-    maps: Sequence[Sequence[Drawing]],
-    pictures: Sequence[Drawing],
-) -> ExplainPage:
-    t = told.ranking.target_names.index(told.ranking.target)
-    target = told.targets[t]
-    tables = [
-        Table(
-            title=f"{target['name']} by {kind}",
-            unit=target["unit"],
-            lines=[_line(group, t) for group in groups[kind]],
-            file=f"{file}.csv",
-        )
-        for kind, file in _KINDS.items()
-    ]
-    record: Any = told.checkpoint.record.get("data", "")
-    return ExplainPage(
-        title=told.title,
-        method=_METHODS[told.kind],
-        structures=told.counts["ok"],
-        atoms=sum(group.atoms for group in groups["element"]),
-        targets=[str(one["name"]) for one in told.targets],
-        maps=maps[t],
-        other_maps=[drawing for i, more in enumerate(maps) if i != t for drawing in more],
-        tables=tables,
-        structures_drawn=pictures,
-        counts=told.counts,
-        recipe=recipe.to_yaml(),
-        provenance={
-            "checkpoint sha256": told.checkpoint.digest,
-            "trained on": str(record),
-            **versions(),
-        },
-        remarks=_remarks(groups["element"]),
-    )
-
-
-def _line(group: GroupStatistics, t: int) -> Line:
-    return Line(
-        group=group.group,
-        atoms=group.atoms,
-        structures=group.structures,
-        mean=float(group.mean[t]),
-        weight_share=float(group.weight_share[t]),
-        atom_share=group.atom_share,
-        enrichment=float(group.enrichment[t]),
-    )
+def _summary(told: Explanation, elements: Sequence[GroupStatistics]) -> dict[str, Any]:
+    """Return what stands in `summary.json`; its keys are explained in `docs/formats.md`."""
+    return {
+        "structures": len(told.store),
+        **told.counts,
+        "codes": dict(told.codes),
+        "title": told.title,
+        "weights": told.kind,
+        "target": told.ranking.target,
+        "better": told.ranking.better,
+        "atoms": sum(group.atoms for group in elements),
+        "checkpoint_sha256": told.checkpoint.digest,
+        "provenance": {"trained on": str(told.checkpoint.record.get("data", ""))},
+        "remarks": _remarks(elements),
+        "versions": versions(),
+    }
 
 
 def _remarks(elements: Sequence[GroupStatistics]) -> list[str]:

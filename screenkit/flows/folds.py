@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from screenkit.flows.lesson import (
     CHECKPOINT,
     Lesson,
     predict_test,
+    record_of,
     score_test,
     sizes,
     split_once,
@@ -26,7 +28,7 @@ from screenkit.flows.material import Material, gather
 from screenkit.flows.parts import GRAPHS, Ground, Part, train_parts
 from screenkit.flows.score import plain, write_scores
 from screenkit.learn.split import folds_by_group
-from screenkit.models.checkpoint import Checkpoint
+from screenkit.models.checkpoint import Checkpoint, combine
 from screenkit.ranking.table import lines, number_cells, text_cells
 from screenkit.recipe import Recipe
 from screenkit.report.trainings import write_folds
@@ -97,25 +99,27 @@ def _lessons(material: Material, recipe: Recipe) -> dict[str, Lesson]:
 def _ensemble(
     lessons: dict[str, Lesson], results: dict[str, dict[str, Any]], ground: Ground
 ) -> dict[str, Any]:
-    """Score the mean of the members, and keep the one of the least validation error.
+    """Score the mean of the members, and keep them as one checkpoint.
 
     Returns what it changes of the metrics.
     """
     lesson = next(iter(lessons.values()))
-    paths = {name: ground.output / name / CHECKPOINT for name in lessons}
-    scored = predict_test([Checkpoint.load(path) for path in paths.values()], lesson)
-    test = score_test(scored, lesson)
-    best = min(results, key=lambda name: _number(results[name]["valid_error"], np.inf))
-    replace_bytes(ground.output / CHECKPOINT, paths[best].read_bytes())
-    title = f"mean of {len(paths)} {lesson.recipe.model}"
-    write_scores(ground.output, {}, scored, "test_predictions.csv", title)
-    members = summary([result["test"] for result in results.values()])[0]
-    return {
+    members = [Checkpoint.load(ground.output / name / CHECKPOINT) for name in lessons]
+    together = combine(members, ground.output)
+    scored = predict_test(together, lesson)
+    changes = {
         "structures": sizes(lesson.split),
-        "best_member": best,
-        "test": test,
-        "mean_of_members": members,
+        "best_member": min(results, key=lambda name: _number(results[name]["valid_error"], np.inf)),
+        "test": score_test(scored, lesson),
+        "mean_of_members": summary([result["test"] for result in results.values()])[0],
     }
+    told = {key: changes[key] for key in ("structures", "test")} | {"members": len(members)}
+    told["split_by"] = lesson.recipe.labels.group_column or "structure"
+    final = replace(together, record=record_of(told, lesson))
+    replace_bytes(ground.output / CHECKPOINT, final.to_bytes())
+    title = f"mean of {len(members)} {lesson.recipe.model}"
+    write_scores(ground.output, {}, scored, "test_predictions.csv", title)
+    return changes
 
 
 def summary(tests: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Collect: what the simulations of a folder found, what of it is to be believed, and how far the
 predictions were from it.
 
-    decks.json, result.json of each -> results.csv, results.h5, loadings.csv, summary.json
+    decks.json, result.json of each -> results.csv, results.h5, loadings.csv, summary.json,
+                                       report.html
 
 Safe to repeat, also while others still run: it takes what is there.
 
@@ -12,13 +13,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from screenkit.errors import UsageError
+from screenkit.errors import ScreenkitError, UsageError
+from screenkit.flows.report import draw_report
 from screenkit.gcmc.conditions import GcmcSettings, pascals, state_said
 from screenkit.gcmc.deck import Deck, Decks
 from screenkit.gcmc.engines import ENGINES
@@ -27,6 +29,7 @@ from screenkit.learn.metrics import rank_correlations
 from screenkit.ranking.table import number_cells, text_cell
 from screenkit.recipe import Recipe
 from screenkit.settings import did_you_mean
+from screenkit.store.layout import HIGH, LOW
 from screenkit.store.publish import replace_text
 from screenkit.store.store import Store
 from screenkit.store.table_file import Column, write_columns
@@ -34,6 +37,19 @@ from screenkit.store.table_file import Column, write_columns
 RESULTS, LOADINGS, SUMMARY = "results.csv", "loadings.csv", "summary.json"
 RECIPE = "recipe.yaml"
 _PER_MASS = ("mol/kg", "mmol/g")
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What a run says of one structure, mol/kg."""
+
+    value: float
+    low: float = math.nan
+    """End of its interval; NaN where the run has none."""
+    high: float = math.nan
+
+
+_NOTHING = Predicted(math.nan)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +62,17 @@ class Compared:
     """(n,) float64, mol/kg. Of the structures whose simulation is `ok`."""
     simulated: np.ndarray
     """(n,) float64, mol/kg."""
+    low: np.ndarray
+    """(n,) float64, mol/kg. Of the intervals of the run; NaN where it has none."""
+    high: np.ndarray
+
+    @property
+    def inside(self) -> float:
+        """Share of the simulations that lie in their interval; NaN where there are none."""
+        known = np.isfinite(self.low) & np.isfinite(self.high)
+        if not known.any():
+            return math.nan
+        return float(((self.low <= self.simulated) & (self.simulated <= self.high))[known].mean())
 
     @property
     def mae(self) -> float:
@@ -86,7 +113,8 @@ def collect(
 
     Args:
         target: of the run that the structures were chosen from, to compare with: its name, or
-            `NAME=STATE` with a state such as `CO2_298K_15000Pa`.
+            `NAME=STATE` with a state such as `CO2_298K_15000Pa`. None: one whose name says the state
+            point of a deck, where the run has such a target.
         max_error: as in `GcmcSettings`; None: as when the decks were prepared.
         max_drift: likewise.
 
@@ -99,8 +127,8 @@ def collect(
     said = {"max_error": max_error, "max_drift": max_drift}
     own = Recipe.load(folder / RECIPE).override("gcmc", **said).gcmc
     simulations = tuple(_look(folder, deck, decks.version, own) for deck in decks.decks)
-    predictions: dict[str, float] = {}
-    compared = None
+    predictions: Mapping[str, Predicted] = {}
+    compared, target = None, target or _target_of(decks)
     if target is not None:
         name, state = _target_and_state(target, decks)
         predictions = _predictions(Path(decks.run), name) if decks.run else {}
@@ -111,6 +139,7 @@ def collect(
             )
         compared = _compare(simulations, name, state, predictions)
     _write(folder, simulations, compared, predictions)
+    draw_report(folder)
     return Collected(folder, simulations, compared)
 
 
@@ -122,6 +151,16 @@ def _look(root: Path, deck: Deck, version: str, settings: GcmcSettings) -> Simul
         return failed(deck, root) if found is None else judge(deck, found, version, settings)
     except ResultError as error:
         return Simulation(deck, Verdict.FAILED, error.code, error.message)
+
+
+def _target_of(decks: Decks) -> str | None:
+    """Return a loading that the run predicted at a state point of the decks; None where none."""
+    try:
+        targets = Store.open(Path(decks.run)).targets if decks.run else ()
+    except ScreenkitError:  # the run is no longer where it was
+        return None
+    names = (str(one["name"]) for one in targets if one["unit"] in _PER_MASS)
+    return next((name for name in names for deck in decks.decks if _names(name, deck)), None)
 
 
 def _target_and_state(said: str, decks: Decks) -> tuple[str, str]:
@@ -155,8 +194,8 @@ def _names(target: str, deck: Deck) -> bool:
     return alike and abs(temperature - deck.temperature) < 0.5  # 298 K is 298.15 K in a name
 
 
-def _predictions(run: Path, target: str) -> dict[str, float]:
-    """Return what a run predicted of a target, by structure, mol/kg."""
+def _predictions(run: Path, target: str) -> Mapping[str, Predicted]:
+    """Return what a run predicted of a target, by structure."""
     store = Store.open(run)
     units = {str(one["name"]): str(one["unit"]) for one in store.targets}
     if target not in units:
@@ -169,25 +208,37 @@ def _predictions(run: Path, target: str) -> dict[str, float]:
             f"{target} is in {units[target] or 'no unit'}, and a loading is in mol/kg",
             hint="compare a target that is a loading",
         )
-    return dict(zip(store.names.tolist(), store.column(target).tolist(), strict=True))
+    columns = [store.column(target).tolist()]
+    for end in (LOW, HIGH):
+        try:
+            columns.append(store.column(target + end).tolist())
+        except KeyError:  # a run without intervals
+            columns.append([math.nan] * len(columns[0]))
+    rows = zip(store.names.tolist(), *columns, strict=True)
+    return {name: Predicted(*numbers) for name, *numbers in rows}
 
 
 def _compare(
-    simulations: Sequence[Simulation], target: str, state: str, predictions: dict[str, float]
+    simulations: Sequence[Simulation],
+    target: str,
+    state: str,
+    predictions: Mapping[str, Predicted],
 ) -> Compared:
-    pairs = [
-        (predictions[one.deck.name], one.loading)
+    rows = [
+        (told.value, one.loading, told.low, told.high)
         for one in simulations
         if one.verdict == Verdict.OK
         and one.deck.state == state
-        and math.isfinite(predictions.get(one.deck.name, math.nan))
+        and math.isfinite((told := predictions.get(one.deck.name, _NOTHING)).value)
     ]
-    both = np.array(pairs, dtype=np.float64).reshape(-1, 2)
-    return Compared(target, state, both[:, 0], both[:, 1])
+    columns = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    return Compared(target, state, *columns)
 
 
 def _columns(
-    simulations: Sequence[Simulation], compared: Compared | None, predictions: dict[str, float]
+    simulations: Sequence[Simulation],
+    compared: Compared | None,
+    predictions: Mapping[str, Predicted],
 ) -> list[Column]:
     """Return the columns of the results, each with unit and meaning."""
 
@@ -201,7 +252,7 @@ def _columns(
     decks = [one.deck for one in simulations]
     found = [one.found for one in simulations]
     state = compared.state if compared else None
-    told = [predictions.get(d.name) if d.state == state else None for d in decks]
+    told = [predictions.get(d.name, _NOTHING) if d.state == state else _NOTHING for d in decks]
     return [
         text("name", "structure", [d.name for d in decks]),
         text("gas", "", [d.gas for d in decks]),
@@ -227,7 +278,10 @@ def _columns(
         numbers("drift_mol_kg", "mol/kg", "second half less first", [s.drift for s in simulations]),
         numbers("cycles", "", "production cycles done", [f.cycles if f else None for f in found]),
         numbers("seconds", "s", "of one core", [f.seconds if f else None for f in found]),
-        numbers("predicted_mol_kg", "mol/kg", "by the run", told),
+        numbers("predicted_mol_kg", "mol/kg", "by the run", [p.value for p in told]),
+        numbers("predicted_low_mol_kg", "mol/kg", "of its interval", [p.low for p in told]),
+        numbers("predicted_high_mol_kg", "mol/kg", "of its interval", [p.high for p in told]),
+        text("charges", "of the framework: cif, eqeq, none", [d.charges for d in decks]),
         text("engine", "", [d.engine for d in decks]),
         text("version", "of the engine that ran", [f.version if f else "" for f in found]),
         text("folder", "of the deck", [d.folder for d in decks]),
@@ -238,7 +292,7 @@ def _write(
     folder: Path,
     simulations: Sequence[Simulation],
     compared: Compared | None,
-    predictions: dict[str, float],
+    predictions: Mapping[str, Predicted],
 ) -> None:
     columns = _columns(simulations, compared, predictions)
     write_columns(folder / "results.h5", columns)
@@ -261,6 +315,7 @@ def _write(
         "compared": len(compared.predicted) if compared else 0,
         "mae_mol_kg": _number(compared.mae) if compared else None,
         "spearman": _number(compared.spearman) if compared else None,
+        "in_interval": _number(compared.inside) if compared else None,
     }
     replace_text(folder / SUMMARY, json.dumps(summary, indent=2) + "\n")
 

@@ -5,7 +5,7 @@
 
 Safe to repeat: the same command writes the same files, and results stay.
 
-Not covered: charges by a method of its own; they come from the CIF.
+Not covered: charges better than those of EQeq, where a CIF has none (`docs/gcmc.md`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 import screenkit
+from screenkit.adsorption.eqeq import equilibrate
 from screenkit.adsorption.force_field import ForceField, Gas, find_force_field
 from screenkit.adsorption.henry import measure_henry, mol_per_kg_pa
 from screenkit.crystal.checks import check
@@ -29,8 +30,9 @@ from screenkit.crystal.neighbors import Neighbors
 from screenkit.crystal.pores import measure_pores
 from screenkit.errors import CrystalError, MismatchError, Outcome, SourceError, UsageError
 from screenkit.flows.again import keep_command
-from screenkit.flows.explain import library_of, recipe_of
+from screenkit.flows.explain import recipe_of
 from screenkit.flows.run_log import run_log
+from screenkit.flows.run_sources import library_of
 from screenkit.flows.runs import is_screening
 from screenkit.gcmc.conditions import pascals
 from screenkit.gcmc.deck import (
@@ -82,9 +84,15 @@ class _Plan:
     """Temperature (K), pressure (Pa) and fugacity coefficient."""
     output: Path
 
-    @property
-    def charged(self) -> bool:
-        return self.gas.is_charged and self.recipe.gcmc.charges == "cif"
+    def charges_of(self, crystal: Crystal) -> str:
+        """Return where the charges of a structure are to be from, as in `Deck.charges`."""
+        said = self.recipe.gcmc.charges
+        if not self.gas.is_charged:
+            return "none"
+        if said == "cif-or-eqeq":
+            own = crystal.charges is not None and crystal.charges.any()
+            return "cif" if own else "eqeq"
+        return said
 
 
 def prepare(
@@ -210,8 +218,13 @@ def _make(plan: _Plan, crystal: Crystal, place: int) -> list[tuple[Deck, dict[st
         CrystalError: why it is not simulated.
     """
     conditions, own = plan.recipe.adsorption, plan.recipe.gcmc
-    repeats = repeats_of(crystal.lattice, conditions.cutoff)
-    lint(crystal, plan.gas, plan.field, plan.charged, own.max_atoms // math.prod(repeats))
+    repeats, charges = repeats_of(crystal.lattice, conditions.cutoff), plan.charges_of(crystal)
+    if charges == "eqeq":
+        crystal = replace(crystal, charges=None)
+    most = own.max_atoms // math.prod(repeats)
+    lint(crystal, plan.gas, plan.field, charges == "cif", most)
+    if charges == "eqeq":
+        crystal = replace(crystal, charges=equilibrate(crystal))
     _gate(plan, crystal)
     made = []
     for temperature, pressure, share in plan.states:
@@ -226,7 +239,7 @@ def _make(plan: _Plan, crystal: Crystal, place: int) -> list[tuple[Deck, dict[st
             repeats=repeats,
             atoms=len(crystal) * math.prod(repeats),
             mass=round(box_mass(crystal, repeats), 6),
-            charged=plan.charged,
+            charges=charges,
             cutoff=conditions.cutoff,
             truncation=conditions.truncation,
             cycles=own.cycles,
@@ -305,11 +318,14 @@ def _own(output: Path, settings: dict[str, Any]) -> None:
 
 
 def _table(rows: Sequence[Row], decks: Sequence[Deck]) -> str:
-    heads = ("name", "outcome", "code", "message", "warnings", "n_atoms", "decks", "repeats")
+    facts = ("name", "outcome", "code", "message", "warnings", "n_atoms")
+    heads = (*facts, "decks", "repeats", "charges")
     lines = [",".join(heads)]
     for row in rows:
         own = [deck for deck in decks if deck.name == row.name]
         repeats = "x".join(map(str, own[0].repeats)) if own else ""
+        charges = own[0].charges if own else ""
         texts = (row.name, row.outcome, row.code, row.message, row.warnings)
-        lines.append(",".join([*map(text_cell, texts), str(row.n_atoms), str(len(own)), repeats]))
+        numbers = (str(row.n_atoms), str(len(own)), repeats, charges)
+        lines.append(",".join([*map(text_cell, texts), *numbers]))
     return "\n".join(lines) + "\n"

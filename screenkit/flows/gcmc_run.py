@@ -1,39 +1,32 @@
-"""Run: the decks of a folder through their engine, several at a time, each in a process of its own.
+"""Run: the decks of a folder through their engine, several at a time, here or on a cluster.
 
-    decks.json -> a child per deck -> result.json, whole or not at all; failure.txt where it died
+    decks.json -> a process per deck -> result.json, whole or not at all; failure.txt where it died
 
 Safe to kill at any time and to repeat: a deck with a result is done; any other begins anew.
 
-Not covered: other machines. Each deck is complete, so that a batch job may run it where it lies.
+Not covered: what happens to one deck (`gcmc_simulate.py`), how jobs share them (`executors/`).
 """
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import signal
-import subprocess
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from screenkit.errors import StorageError
+from screenkit.errors import StorageError, UsageError
+from screenkit.executors.executor import Work
+from screenkit.executors.hire import RunSettings, count_cores, hire
+from screenkit.flows.gcmc_simulate import DeckTask, Simulator
 from screenkit.flows.run_log import run_log
 from screenkit.gcmc.deck import FAILURE, RESULT, Deck, Decks
-from screenkit.gcmc.engines import ENGINES, EngineProgram
-from screenkit.gcmc.outcome import Found, ResultError, found_of, read_result
+from screenkit.gcmc.engines import ENGINES
+from screenkit.gcmc.outcome import ResultError, read_result
+from screenkit.plan import Shard
 from screenkit.store.lock import RunLock
-from screenkit.store.publish import publish, replace_text, set_aside, storage_error, sweep
+from screenkit.store.publish import set_aside, sweep
 from screenkit.track import Track
-
-ATTEMPT = "attempt"
-"""Folder below a deck in which an engine works: half of an output is never taken for one."""
-_PACKAGES = str(Path(__file__).resolve().parents[2])
-_LAST_WORDS = 2000  # characters of a dead engine's stderr
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,80 +42,53 @@ class Ran:
     """Folders of decks whose engine ended without a result."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Crew:
-    """The engine's processes that are alive; all end with this one."""
-
-    processes: set[subprocess.Popen[bytes]] = field(default_factory=set)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    stopped: threading.Event = field(default_factory=threading.Event)
-
-    @contextmanager
-    def process(self, words: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-        paths = [_PACKAGES, os.environ.get("PYTHONPATH", "")]
-        one_core = {"OMP_NUM_THREADS": "1", "RASPALIB_QUIET": "1"}
-        environment = {**os.environ, **one_core, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-        with self.lock:
-            if self.stopped.is_set():
-                raise ResultError("stopped", "this run was stopped")
-            started = subprocess.Popen(
-                words,
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-            self.processes.add(started)
-        try:
-            yield started
-        finally:
-            with self.lock:
-                self.processes.discard(started)
-
-    def stop(self) -> None:
-        """End all that are alive, and start no other."""
-        self.stopped.set()
-        with self.lock:
-            for process in self.processes:
-                with suppress(OSError):
-                    os.killpg(process.pid, signal.SIGKILL)
-
-
 def run(
-    folder: Path, workers: int | None = None, command: str | None = None, track: Track | None = None
+    folder: Path,
+    workers: int | None = None,
+    command: str | None = None,
+    track: Track | None = None,
+    settings: RunSettings | None = None,
 ) -> Ran:
     """Simulate every deck that has no result yet.
 
     Args:
         folder: of `prepare`.
-        workers: simulations at a time; None: one per core that this process may use.
-        command: what runs a deck in its folder, in place of the engine that is found here;
-            no shell reads it.
+        workers: simulations at a time; None: one per core that this process may use. Of a cluster
+            the settings say it.
+        command: what runs a deck in its folder, in place of the engine that is found where it
+            runs; no shell reads it.
+        settings: who does the work, this machine or a Slurm cluster; None: this machine.
 
     Raises:
         SourceError: the folder has no decks.
-        UsageError: the engine is not installed.
+        UsageError: the engine is not installed, or there is no such cluster.
+        Detached: the jobs are in a cluster's queue.
     """
     RunLock(folder).refuse()
-    decks = Decks.load(folder)
+    decks, settings = Decks.load(folder), settings or RunSettings()
+    if settings.executor not in ("auto", "slurm") or settings.scheduler:
+        raise UsageError(
+            f"simulations run on this machine or with --executor slurm, not {settings.executor}"
+        )
     with RunLock(folder), run_log(folder, track) as told:
-        todo = [deck for deck in decks.decks if not _is_done(folder, deck, told)]
-        before = len(decks.decks) - len(todo)
-        done, died = 0, []
+        todo = [at for at, deck in enumerate(decks.decks) if not _is_done(folder, deck, told)]
+        before, done, died = len(decks.decks) - len(todo), 0, []
         if todo:
-            program = ENGINES[todo[0].engine]
-            words = program.command(command)
-            told.note(f"{todo[0].engine} {program.version()}: {words[0]}")
+            elsewhere = settings.executor == "slurm"
+            some = (
+                _by_jobs(folder, decks, todo, command, settings)
+                if elsewhere
+                else _here(folder, decks, todo, command, workers, told)
+            )
             told.start("Simulating", len(decks.decks), before)
-            for deck, why in _all(folder, todo, program, words, workers):
-                told.advance(1, int(bool(why)))
-                if why:
-                    died.append(deck.folder)
-                    told.note(f"{deck.folder}: {why}")
-                else:
-                    done += 1
+            with closing(some):
+                for deck, why in some:
+                    told.advance(1, int(bool(why)))
+                    if why:
+                        died.append(deck.folder)
+                        told.note(f"{deck.folder}: {why}")
+                    else:
+                        done += 1
             told.finish()
     return Ran(folder, len(decks.decks), before, done, tuple(died))
 
@@ -143,20 +109,22 @@ def _is_done(folder: Path, deck: Deck, told: Track) -> bool:
         return False
 
 
-def _all(
+def _here(
     folder: Path,
-    decks: Sequence[Deck],
-    program: EngineProgram,
-    words: Sequence[str],
+    decks: Decks,
+    todo: Sequence[int],
+    command: str | None,
     workers: int | None,
-) -> Iterator[tuple[Deck, str]]:
+    told: Track,
+) -> Generator[tuple[Deck, str], None, None]:
     """Yield each deck as it ends, and why it has no result where it has none."""
-    crew = _Crew()
-    # Large ones first: a late giant would keep the last core busy alone.
-    order = sorted(decks, key=lambda deck: -deck.atoms * deck.pressure)
-    with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
+    program = ENGINES[decks.decks[0].engine]
+    simulator = Simulator(folder, program, program.command(command))
+    told.note(f"{program.name} {program.version()}: {simulator.words[0]}")
+    with ThreadPoolExecutor(workers or count_cores()) as pool:
         waiting: dict[Future[str], Deck] = {
-            pool.submit(_simulate, crew, folder, deck, program, words): deck for deck in order
+            pool.submit(simulator.simulate, decks.decks[at]): decks.decks[at]
+            for at in _large_first(decks, todo)
         }
         try:
             while waiting:
@@ -164,59 +132,29 @@ def _all(
                 for future in ended:
                     yield waiting.pop(future), future.result()
         finally:
-            crew.stop()
+            simulator.stop()
             pool.shutdown(cancel_futures=True)
 
 
-def _simulate(
-    crew: _Crew, root: Path, deck: Deck, program: EngineProgram, words: Sequence[str]
-) -> str:
-    """Run one deck and publish what it found; return why it found nothing, or an empty text."""
-    home = root / deck.folder
-    attempt = home / ATTEMPT
-    try:
-        shutil.rmtree(attempt, ignore_errors=True)
-        attempt.mkdir()
-        for name in deck.files:
-            shutil.copyfile(home / name, attempt / name)
-    except OSError as error:
-        raise storage_error(attempt, error) from error
-    try:
-        found = _found(crew, attempt, deck, program, words)
-    except ResultError as error:
-        if error.code != "stopped":
-            replace_text(home / FAILURE, f"{error.code}: {error.message}\n")
-        return error.message
-    publish(home / RESULT, found.to_json(deck).encode())
-    with suppress(OSError):
-        (home / FAILURE).unlink()
-    if program.read is None:  # there is nothing in it but copies
-        shutil.rmtree(attempt, ignore_errors=True)
-    return ""
+def _by_jobs(
+    folder: Path, decks: Decks, todo: Sequence[int], command: str | None, settings: RunSettings
+) -> Generator[tuple[Deck, str], None, None]:
+    """Likewise, by jobs that share the decks; each finds its engine for itself."""
+    task = DeckTask(folder.resolve(), decks.settings_digest, command)
+    work = Work(tuple(Shard(at, at, at + 1) for at in _large_first(decks, todo)), None)
+    with (
+        hire(settings, folder, most=len(todo)) as executor,
+        closing(executor.run(task, work)) as reports,
+    ):
+        for report in reports:
+            deck, why = decks.decks[report.shard], ""
+            if report.failed:
+                with suppress(OSError):
+                    why = (folder / deck.folder / FAILURE).read_text("utf-8", "replace").strip()
+                why = why or "it has no result"
+            yield deck, why
 
 
-def _found(
-    crew: _Crew, attempt: Path, deck: Deck, program: EngineProgram, words: Sequence[str]
-) -> Found:
-    """Run the engine in a folder with the files of a deck, and return what it found."""
-    try:
-        with crew.process(words, attempt) as process:
-            stdout, stderr = process.communicate()
-    except OSError as error:
-        raise ResultError("simulation_died", f"{words[0]}: {error.strerror}") from None
-    if crew.stopped.is_set():
-        raise ResultError("stopped", "this run was stopped")
-    if process.returncode:
-        last = (stderr or stdout).decode("utf-8", "replace")[-_LAST_WORDS:].strip()
-        line = last.splitlines()[-1] if last else "it said nothing"
-        raise ResultError("simulation_died", f"ended with {process.returncode}: {line}")
-    if program.read is not None:
-        found = program.read(attempt, deck)
-        if found is None:
-            raise ResultError("simulation_died", "ended without any output")
-        return found
-    lines = stdout.decode("utf-8", "replace").strip().splitlines()
-    try:
-        return found_of(json.loads(lines[-1]))
-    except (IndexError, ValueError):
-        raise ResultError("result_unreadable", "its last line is no JSON") from None
+def _large_first(decks: Decks, todo: Sequence[int]) -> list[int]:
+    """Return places of decks, the long ones first: a late giant would keep one core busy alone."""
+    return sorted(todo, key=lambda at: -decks.decks[at].atoms * decks.decks[at].pressure)

@@ -23,13 +23,13 @@ from screenkit.errors import Outcome
 from screenkit.executors.hire import hire
 from screenkit.flows.account import Account, command_again, make_plan, open_run
 from screenkit.flows.rehearse import Rehearsal, rehearse
+from screenkit.flows.report import draw_report
 from screenkit.flows.stage import run_stage
-from screenkit.flows.versions import versions
 from screenkit.plan import Plan
 from screenkit.ranking.ranking import FACTS, write_failures
 from screenkit.ranking.table import write_table
 from screenkit.recipe import Recipe
-from screenkit.report.label_page import HenrySpread, LabelPage, Spread, label_page
+from screenkit.report.label_page import HenrySpread, Spread
 from screenkit.store.lock import RunLock
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
@@ -42,7 +42,7 @@ TABLE = "labels.csv"
 
 FILES = (
     *("plan.json", "recipe.yaml", "again.json", "run.log", "shards/", "labels.h5"),
-    *(TABLE, "failures.csv", "summary.json", "report.html"),
+    *(TABLE, "failures.csv", "summary.json", "report.html", "figures/"),
 )
 """What a labelling leaves in its folder."""
 
@@ -124,7 +124,8 @@ def label(
             library_digest=library.digest,
             physics=physics,
         )
-        _write(result, recipe, sources, again)
+        _write(result, sources)
+        draw_report(output, library, told)
         return result
 
 
@@ -152,15 +153,14 @@ def _prepare(
     return library, plan, LabelTask(output / SHARDS, plan.stamp, recipe.checks, physics)
 
 
-def _write(result: Labelling, recipe: Recipe, sources: Sequence[Path], again: str) -> None:
-    """Write the tables, the page and the summary."""
+def _write(result: Labelling, sources: Sequence[Path]) -> None:
+    """Write the tables and the summary."""
     output, store = result.output, result.store
     write_table(store, table_columns(store), output / TABLE)
     write_failures(store, output / "failures.csv")
     summary = result.summary(sources, _own(result))
     text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
     replace_text(output / "summary.json", text + "\n")
-    replace_text(output / "report.html", label_page(_page(result, recipe, sources, again)))
 
 
 def table_columns(store: Store) -> list[str]:
@@ -178,6 +178,7 @@ def _own(result: Labelling) -> dict[str, object]:
         "force_field": physics.field.name if physics.field else None,
         "force_field_sha256": physics.field.digest if physics.field else None,
         "tolerance": physics.adsorption.tolerance,
+        "provenance": _parameters(physics),
         "henry": [
             {
                 "gas": one.gas,
@@ -192,26 +193,13 @@ def _own(result: Labelling) -> dict[str, object]:
     }
 
 
-def _page(result: Labelling, recipe: Recipe, sources: Sequence[Path], again: str) -> LabelPage:
-    """Return what the page tells."""
-    physics = result.physics
-    provenance = {"command": again, "library sha256": result.library_digest}
-    if physics.field:
-        provenance["force field"] = f"{physics.field.name}: {physics.field.source}"
-        provenance["force field sha256"] = physics.field.digest
-    provenance |= {gas.name: gas.source for gas in physics.gases}
-    return LabelPage(
-        title=f"{', '.join(s.resolve().name for s in sources)}: labels",
-        counts=result.counts,
-        codes=result.codes,
-        henry=result.henry,
-        tolerance=physics.adsorption.tolerance,
-        others=result.others,
-        seconds=result.seconds,
-        structures_per_second=result.structures_per_second,
-        recipe=recipe.to_yaml(),
-        provenance=provenance | versions(),
-    )
+def _parameters(physics: Physics) -> dict[str, str]:
+    """Return where the parameters of force field and gases come from."""
+    told = {gas.name: gas.source for gas in physics.gases}
+    if physics.field is None:
+        return told
+    own = {"parameters": f"{physics.field.name}: {physics.field.source}"}
+    return {**own, "parameters sha256": physics.field.digest, **told}
 
 
 def _or_none(value: float) -> float | None:

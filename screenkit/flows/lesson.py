@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 
 from screenkit.errors import LabelError
+from screenkit.flows.calibrated import calibrated, ends, watch
 from screenkit.flows.material import Material, network_settings
 from screenkit.flows.score import Scored, plain, score, write_scores
 from screenkit.flows.versions import versions
-from screenkit.learn.fit import Examples, FitState, fit, predict
+from screenkit.learn.fit import Examples, FitState, fit
 from screenkit.learn.split import Split, split_by_group
 from screenkit.models.catalog import model_class
 from screenkit.models.checkpoint import Checkpoint
@@ -175,9 +176,9 @@ def examine(
     Args:
         more: what else is to be said of the training.
     """
-    split, labels, recipe = lesson.split, lesson.material.labels, lesson.recipe
-    checkpoint, state = learned.checkpoint, learned.state
-    scored = predict_test([checkpoint], lesson)
+    split, recipe, state = lesson.split, lesson.recipe, learned.state
+    checkpoint = calibrated(learned.checkpoint, lesson.material, split, recipe)
+    scored = predict_test(checkpoint, lesson)
     metrics = {
         "model": checkpoint.model,
         "structures": sizes(split),
@@ -187,17 +188,7 @@ def examine(
         "test": score_test(scored, lesson),
         **more,
     }
-    record = plain(metrics) | {
-        "data": recipe.labels.source,
-        "data_sha256": lesson.material.digest,
-        "label_range": {
-            target.name: _range(target, labels.values[split.train, t])
-            for t, target in enumerate(checkpoint.targets)
-        },
-        "fit": recipe.fit.model_dump(mode="json"),
-        "versions": versions(),
-    }
-    final = dataclasses.replace(checkpoint, record=record)
+    final = dataclasses.replace(checkpoint, record=record_of(metrics, lesson))
     replace_bytes(folder / CHECKPOINT, final.to_bytes())
     metrics |= figures(learned)  # how long it took is no part of the checkpoint
     title = f"{checkpoint.model}, {len(split.test)} structures kept apart"
@@ -205,23 +196,36 @@ def examine(
     return metrics
 
 
-def predict_test(checkpoints: list[Checkpoint], lesson: Lesson) -> Scored:
-    """Return the mean prediction of some checkpoints for the test set, beside the labels."""
-    split, labels, recipe = lesson.split, lesson.material.labels, lesson.recipe
-    graphs = [lesson.material.graphs[row] for row in split.test]
-    device = resolve_device(recipe.predict.device)
+def record_of(metrics: Mapping[str, Any], lesson: Lesson) -> dict[str, Any]:
+    """Return what a checkpoint says of its training."""
+    recipe, labels = lesson.recipe, lesson.material.labels
+    return plain(metrics) | {
+        "data": recipe.labels.source,
+        "data_sha256": lesson.material.digest,
+        "label_range": {
+            target.name: _range(target, labels.values[lesson.split.train, t])
+            for t, target in enumerate(recipe.labels.targets)
+        },
+        "fit": recipe.fit.model_dump(mode="json"),
+        "versions": versions(),
+    }
 
-    def predictions() -> Iterator[np.ndarray]:
-        for checkpoint in checkpoints:
-            network = checkpoint.build().to(device)
-            yield checkpoint.restore(predict(network, graphs, recipe.fit.batch_size, device))
 
+def predict_test(checkpoint: Checkpoint, lesson: Lesson) -> Scored:
+    """Return the predictions of a checkpoint for the test set, beside the labels."""
+    test, labels, recipe = lesson.split.test, lesson.material.labels, lesson.recipe
+    outputs, _ = watch(checkpoint, lesson.material, test, recipe)
+    values, spreads = checkpoint.judge(outputs)
+    low, high = ends(checkpoint, values, spreads, recipe.predict.level)
     return Scored(
-        names=[labels.names[row] for row in split.test],
+        names=[labels.names[row] for row in test],
         targets=recipe.labels.targets,
-        truth=labels.values[split.test],
-        predicted=np.mean(list(predictions()), axis=0),
-        density=lesson.material.density[split.test],
+        truth=labels.values[test],
+        predicted=values,
+        density=lesson.material.density[test],
+        low=low,
+        high=high,
+        level=recipe.predict.level,
     )
 
 

@@ -20,7 +20,9 @@ from screenkit.learn.metrics import (
     classification_metrics,
     regression_metrics,
 )
+from screenkit.models.calibration import LEVEL
 from screenkit.models.contract import Target
+from screenkit.models.intervals import coverage
 from screenkit.ranking.table import lines, number_cells, text_cells
 from screenkit.report.parity import Panel, write_parity
 from screenkit.store.publish import replace_text
@@ -38,6 +40,12 @@ class Scored:
     """(m, T) float64, in the same units, of a class its probability; NaN where there is none."""
     density: np.ndarray
     """(m,) float64, g/cm3."""
+    low: np.ndarray | None = None
+    """(m, T) float64, lower ends of intervals; None where the model is not calibrated."""
+    high: np.ndarray | None = None
+    """(m, T) float64."""
+    level: float = LEVEL
+    """Of the intervals."""
 
     def known(self, t: int) -> np.ndarray:
         """Return (m,) what is held against the predictions of target `t`; 0 or 1 for a class."""
@@ -61,6 +69,7 @@ def score(
         entry: dict[str, Any] = {"unit": target.unit}
         entry |= {"class_if": target.class_if} if target.is_class else {}
         entry["model"] = _figures(test, t)
+        entry |= _intervals(test, t)
         if train_truth is not None and train_density is not None:
             if target.is_class:
                 train = target.learn(train_truth[:, t])
@@ -110,6 +119,16 @@ def _figures(scored: Scored, t: int) -> dict[str, float]:
     """Return the metrics of target `t`."""
     metrics = classification_metrics if scored.targets[t].is_class else regression_metrics
     return metrics(scored.known(t), scored.predicted[:, t])
+
+
+def _intervals(scored: Scored, t: int) -> dict[str, Any]:
+    """Return the share of labels within their intervals, as `interval`, where there are any."""
+    if scored.low is None or scored.high is None or scored.targets[t].is_class:
+        return {}
+    low, high = scored.low[:, t], scored.high[:, t]
+    held = coverage(scored.truth[:, t], low, high)
+    width = float(np.nanmean(high - low)) if np.isfinite(low).any() else math.nan
+    return {"interval": {"level": scored.level, "coverage": held, "mean_width": width}}
 
 
 def _note(figures: dict[str, float]) -> str:

@@ -22,25 +22,27 @@ from screenkit.crystal.library import Library
 from screenkit.executors.hire import hire
 from screenkit.flows.account import Account, command_again, make_plan, open_run
 from screenkit.flows.rehearse import Rehearsal, rehearse
+from screenkit.flows.report import draw_report
 from screenkit.flows.stage import run_stage
-from screenkit.flows.versions import versions
+from screenkit.flows.sure import sureness, unsure, write_calibration
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.shelf import find_checkpoint
 from screenkit.plan import Plan
 from screenkit.ranking.ranking import Ranking, rank, shortlist, write_failures
 from screenkit.recipe import Recipe
-from screenkit.report.page import Study, write_page
 from screenkit.report.words import OFTEN_AMBIGUOUS
 from screenkit.store.lock import RunLock
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
 from screenkit.tasks.featurize import warm_up
+from screenkit.tasks.judge import columns_of
 from screenkit.tasks.predict import PredictTask, count_devices, resolve_device
 from screenkit.track import Track
 
 FILES = (
     *("plan.json", "recipe.yaml", "again.json", "run.log", "shards/", "predictions.h5"),
-    *("ranking.csv", "shortlist.csv", "failures.csv", "summary.json", "report.html"),
+    *("ranking.csv", "shortlist.csv", "failures.csv", "summary.json", "calibration.json"),
+    *("report.html", "figures/"),
 )
 """What a screening leaves in its folder."""
 
@@ -93,7 +95,8 @@ def screen(
             checkpoint=checkpoint,
             library_digest=library.digest,
         )
-        _write(result, recipe, sources, ids)
+        _write(result, recipe, sources)
+        draw_report(output, library, told)
         return result
 
 
@@ -126,9 +129,7 @@ def _prepare(sources: Sequence[Path], recipe: Recipe, output: Path, ids: Path | 
     """Look at model, settings and sources; make and write nothing."""
     path = find_checkpoint(recipe.model).resolve()
     checkpoint = Checkpoint.load(path)
-    targets = [
-        target.model_dump(include={"name", "unit", "better"}) for target in checkpoint.targets
-    ]
+    targets = columns_of(checkpoint, recipe.predict.level)
     recipe.rank.choose(targets)  # a slip costs a second here, the whole run later
     device = resolve_device(recipe.predict.device)
     library = Library.open(sources, ids)
@@ -146,19 +147,21 @@ def _prepare(sources: Sequence[Path], recipe: Recipe, output: Path, ids: Path | 
 
 def plan_screening(library: Library, checkpoint: Checkpoint, recipe: Recipe) -> Plan:
     """Return the plan: structures, shards, and whatever may change a number beyond rounding."""
-    own = {"model": recipe.model, "checkpoint": checkpoint.digest}
+    own: dict[str, Any] = {"model": recipe.model, "checkpoint": checkpoint.digest}
+    if checkpoint.calibration is not None:
+        own["level"] = recipe.predict.level
     return make_plan(library, recipe, own)
 
 
-def _write(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path | None) -> None:
-    """Write the tables, the page and the summary."""
+def _write(result: Screening, recipe: Recipe, sources: Sequence[Path]) -> None:
+    """Write the tables and the summary."""
     output = result.output
     result.ranking.write_csv(output / "ranking.csv")
     result.shortlist.write_csv(output / "shortlist.csv")
     write_failures(result.store, output / "failures.csv")
+    write_calibration(result.checkpoint, recipe.predict.level, output)
     summary = json.dumps(_summary(result, recipe, sources), indent=2, ensure_ascii=False)
     replace_text(output / "summary.json", summary + "\n")
-    write_page(_study(result, recipe, sources, ids), output / "report.html")
 
 
 def _summary(result: Screening, recipe: Recipe, sources: Sequence[Path]) -> dict[str, Any]:
@@ -169,32 +172,13 @@ def _summary(result: Screening, recipe: Recipe, sources: Sequence[Path]) -> dict
         "target": result.ranking.target,
         "better": result.ranking.better,
         "shortlist": len(result.shortlist),
+        **sureness(result.store, result.checkpoint, recipe.predict.level),
+        "rules": list(result.shortlist.rules),
         "device": resolve_device(recipe.predict.device),
+        "provenance": {"trained on": str(result.checkpoint.record.get("data", ""))},
+        "remarks": _remarks(result),
     }
     return result.summary(sources, own)
-
-
-def _study(result: Screening, recipe: Recipe, sources: Sequence[Path], ids: Path | None) -> Study:
-    """Return what the page tells."""
-    checkpoint = result.checkpoint
-    return Study(
-        title=f"{', '.join(s.resolve().name for s in sources)}: {Path(recipe.model).name}",
-        ranking=result.ranking,
-        shortlist=result.shortlist,
-        counts=result.counts,
-        codes=result.codes,
-        seconds=result.seconds,
-        structures_per_second=result.structures_per_second,
-        recipe=recipe.to_yaml(),
-        provenance={
-            "command": command_again("rank", sources, ids, result.output),
-            "checkpoint sha256": checkpoint.digest,
-            "library sha256": result.library_digest,
-            "trained on": str(checkpoint.record.get("data", "")),
-            **versions(),
-        },
-        remarks=_remarks(result),
-    )
 
 
 def _remarks(result: Screening) -> list[str]:
@@ -233,7 +217,7 @@ def _remarks(result: Screening) -> list[str]:
             "atoms have nearest neighbours that tie, so that their local frame is arbitrary; "
             "see the column frame_ambiguous_fraction."
         )
-    return remarks
+    return [*remarks, *unsure(result.store, result.checkpoint)]
 
 
 def _or_nan(value: float | None) -> float:

@@ -11,13 +11,14 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import screenkit
+from screenkit.crystal.library import read_ids
 from screenkit.errors import MismatchError, StorageError, UsageError
 from screenkit.ranking.ranking import RankSettings
 from screenkit.ranking.select import Selection, SelectSettings, choose
@@ -31,7 +32,7 @@ LATEST = "latest"
 """Name of a selection that has none; the next one takes its place."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_WHO = ("target", "better", "rule")  # two selections that agree in these are one
+_WHO = ("target", "better", "rule", "without")  # two selections that agree in these are one
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +57,11 @@ def recipe_behind(run: Path) -> Recipe:
 
 
 def select(
-    run: Path, settings: SelectSettings, fallback: RankSettings, name: str | None = None
+    run: Path,
+    settings: SelectSettings,
+    fallback: RankSettings,
+    name: str | None = None,
+    without: Path | None = None,
 ) -> Selected:
     """Choose among the predictions of a run, and keep the choice under a name.
 
@@ -65,8 +70,11 @@ def select(
         settings: the rules.
         fallback: how the run ranks; says the target where the rules do not.
         name: of the selection; `latest` when not said.
+        without: a table of structures not to choose, such as those simulated before; names in its
+            first column.
 
     Raises:
+        SourceError: `without` names structures that are not there.
         UsageError: no rule, one that does not fit the predictions, or a name that is no file's.
         MismatchError: another selection has the name.
         StorageError: there are no predictions, or the files cannot be written.
@@ -82,9 +90,11 @@ def select(
             "say what to choose: --top, --where, --pareto, --acquire or --diverse",
             hint=f"such as: screenkit select {run} --top 1% --diverse 20",
         )
-    selection = choose(Store.open(run), settings, fallback)
+    store = Store.open(run)
+    left_out = set() if without is None else read_ids(without, set(store.names.tolist()))
+    selection = choose(store, settings, fallback, left_out)
     path = run / SELECTIONS / f"{called}.csv"
-    told = _told(called, selection, settings)
+    told = _told(called, selection, settings, left_out)
     if called != LATEST:
         _refuse_another(path.with_suffix(".json"), told)
     try:
@@ -101,14 +111,18 @@ def select(
     return Selected(selection, called, path, time.monotonic() - started)
 
 
-def _told(name: str, selection: Selection, settings: SelectSettings) -> dict[str, Any]:
+def _told(
+    name: str, selection: Selection, settings: SelectSettings, left_out: Set[str]
+) -> dict[str, Any]:
     """Return what stands in `NAME.json`; its keys are explained in `docs/formats.md`."""
     ranking = selection.ranking
+    digest = hashlib.sha256("\n".join(sorted(left_out)).encode("utf-8", "surrogateescape"))
     return {
         "name": name,
         "target": ranking.target,
         "better": ranking.better,
         "rule": settings.model_dump(mode="json", exclude={"target"}, exclude_none=True),
+        "without": {"structures": len(left_out), "sha256": digest.hexdigest()},
         "funnel": [asdict(stage) for stage in selection.stages],
         "structures": len(ranking),
         "predictions": {"plan": ranking.store.stamp, "sha256": ranking.store.digest},

@@ -28,7 +28,7 @@ from screenkit.store.seal import read_counts
 from screenkit.store.shard_file import KIND
 
 RUNNING, STOPPED, COMPLETE = "running", "stopped", "complete"
-_RESULTS = ("summary.json", "metrics.json", "explain.html")
+_RESULTS = ("summary.json", "metrics.json")
 """What a run writes in the end."""
 _TAIL = 2**18  # bytes of the log
 _TROUBLE = re.compile(r"\S+ \S+ (WARNING|ERROR|CRITICAL) ")

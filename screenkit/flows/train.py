@@ -24,6 +24,7 @@ from screenkit.flows.folds import cross
 from screenkit.flows.lesson import CHECKPOINT, Lesson, examine, learn, split_once
 from screenkit.flows.material import gather, network_settings
 from screenkit.flows.parts import GRAPHS, Ground
+from screenkit.flows.report import draw_report
 from screenkit.flows.run_log import run_log
 from screenkit.flows.search import search
 from screenkit.learn.labels import read_labels
@@ -86,6 +87,7 @@ def train(
             metrics = cross(recipe, ground)
         else:
             metrics = _train_once(recipe, ground)
+        draw_report(output, library, track)
         return Training(output, metrics, time.monotonic() - started)
 
 

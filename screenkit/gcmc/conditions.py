@@ -69,9 +69,11 @@ class GcmcSettings(Settings):
     """With their units, such as `0.15bar`; units are Pa, kPa, MPa and bar."""
     engine: Engine = "raspa3"
     """raspa3: RASPA3, here through raspalib; raspa2: its `simulate`; graspa: gRASPA."""
-    charges: Literal["cif", "none"] = "cif"
-    """cif: those of the structure, and a structure without any is refused where the gas has
-    charges; none: no electrostatics at all, for gas nor framework."""
+    charges: Literal["cif", "eqeq", "cif-or-eqeq", "none"] = "cif"
+    """Where the framework's are from, for a gas with charges. cif: the structure's file, and one
+    without any is refused; eqeq: charge equilibration (`adsorption/eqeq.py`), whatever the file
+    says; cif-or-eqeq: the file's where it has any; none: no electrostatics at all, for gas nor
+    framework."""
     fugacity: Literal["peng-robinson", "ideal"] = "peng-robinson"
     """How the pressure of the gas becomes a fugacity."""
     top: int | None = Field(default=None, ge=1)

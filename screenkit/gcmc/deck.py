@@ -29,7 +29,7 @@ from screenkit.errors import CrystalError, Outcome, SourceError, StorageError
 
 DECKS = "decks.json"
 """Name of the list of all decks in their folder."""
-SCHEMA = 1
+SCHEMA = 2
 RESULT = "result.json"
 """Name of what an engine found, in the folder of the deck."""
 FAILURE = "failure.txt"
@@ -60,8 +60,8 @@ class Deck:
     """Framework atoms in the box."""
     mass: float
     """g/mol. Of the framework in the box: molecules in the box over it, times 1000, is mol/kg."""
-    charged: bool
-    """Whether there is electrostatics."""
+    charges: str
+    """Where the framework's are from: `cif`, `eqeq`; `none`: there is no electrostatics."""
     cutoff: float
     """Å. Of Lennard-Jones and of the real part of Ewald's sum."""
     truncation: str
@@ -72,6 +72,11 @@ class Deck:
     seed: int
     files: Mapping[str, str]
     """SHA-256 of each file by its name."""
+
+    @property
+    def charged(self) -> bool:
+        """Whether there is electrostatics."""
+        return self.charges != "none"
 
     @property
     def digest(self) -> str:

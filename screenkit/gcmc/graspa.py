@@ -1,12 +1,17 @@
 """Decks for gRASPA: RASPA2's force field and molecule, and an input of its own.
 
-Not covered: reading what it prints; nobody has compared these decks with a run of gRASPA yet.
+Held against its examples and its reader of input (github.com/snurr-group/gRASPA, `read_data.cpp`):
+it mixes by Lorentz and Berthelot whatever the file says, refuses tail corrections there, and wants
+atoms in one order in both force field files.
+
+Not covered: running it, for want of a device with its compiler; reading what it prints.
 """
 
 from __future__ import annotations
 
 from screenkit.adsorption.force_field import ForceField, Gas
 from screenkit.crystal.crystal import Crystal
+from screenkit.errors import UsageError
 from screenkit.gcmc.conditions import MOVES
 from screenkit.gcmc.deck import FRAMEWORK, Deck
 from screenkit.gcmc.raspa2 import mixing_rules, molecule, pseudo_atoms
@@ -14,7 +19,16 @@ from screenkit.gcmc.raspa3 import framework_cif
 
 
 def deck_files(crystal: Crystal, gas: Gas, field: ForceField, deck: Deck) -> dict[str, str]:
-    """Return the texts of a deck by the names of their files."""
+    """Return the texts of a deck by the names of their files.
+
+    Raises:
+        UsageError: gRASPA would simulate another force field than the one asked for.
+    """
+    if field.mixing != "lorentz-berthelot" or deck.truncation == "tail":
+        raise UsageError(
+            "gRASPA knows Lorentz-Berthelot mixing alone, and no tail corrections",
+            hint="take --engine raspa3 or raspa2, or another force field or --truncation",
+        )
     return {
         "simulation.input": _input(gas, deck),
         "force_field_mixing_rules.def": mixing_rules(crystal, gas, field, deck),

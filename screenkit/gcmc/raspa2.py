@@ -3,13 +3,18 @@
 `simulation.input`, `force_field_mixing_rules.def`, `force_field.def`, `pseudo_atoms.def`, the
 molecule and the structure stand in one folder, in which `simulate` looks first (`Local`).
 
-Not covered: drift, because the output has block means of the whole production alone.
+The decks were run by RASPA 2.0.4 of PyPI (it calls itself 2.0.42), and its output is read as that
+program writes it; `docs/gcmc.md` has what came out.
+
+Not covered: what is between the blocks of an output: drift is told from their means.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+
+import numpy as np
 
 from screenkit.adsorption.force_field import ForceField, Gas
 from screenkit.crystal.crystal import Crystal
@@ -22,12 +27,16 @@ from screenkit.gcmc.raspa3 import MIXING, elements_of, framework_cif, site_kinds
 
 _NUMBER = r"(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)"
 _MOLECULES = re.compile(
-    rf"Number of molecules:\s*=+.*?Average\s+{_NUMBER}\s+\+/-\s+{_NUMBER}", re.DOTALL
+    rf"Number of molecules:\s*=+\s*Component 0 .*?((?:\s+Block\[ *\d+\] \S+ +\[-\])+).*?"
+    rf"Average loading absolute\s+{_NUMBER}\s+\+/-\s+{_NUMBER}\s+\[-\]",
+    re.DOTALL,
 )
+_BLOCK = re.compile(rf"Block\[ *\d+\] {_NUMBER}")
 _HEAT = re.compile(
     rf"Enthalpy of adsorption:\s*=+.*?{_NUMBER}\s+\+/-\s+{_NUMBER}\s+\[KJ/MOL\]", re.S
 )
-_CYCLES = re.compile(r"Current cycle: (\d+) out of (\d+)")
+_CYCLES = re.compile(r"^Number of cycles: (\d+)", re.MULTILINE)
+_SECONDS = re.compile(rf"total time:\s+{_NUMBER} \[s\]")
 _SAID = {
     "temperature": re.compile(rf"External temperature: {_NUMBER}"),
     "pressure": re.compile(rf"External Pressure: {_NUMBER}"),
@@ -51,35 +60,56 @@ def read_output(folder: Path, deck: Deck) -> Found | None:
 
     Raises:
         ResultError: `cycles_short` where it did not end; `result_of_another_deck` where it says
-            another state point; `result_unreadable`.
+            another state point; `another_version` where RASPA 2 did not write it;
+            `result_unreadable`.
     """
     outputs = sorted((folder / "Output" / "System_0").glob("*.data"))
     if not outputs:
         return None
-    text = outputs[-1].read_text("utf-8", "replace")
-    for name, pattern in _SAID.items():
+    name, text = outputs[-1].name, outputs[-1].read_text("utf-8", "replace")
+    version = re.search(r"^RASPA (\d+(?:\.\d+)*)", text, re.MULTILINE)
+    if version is None or not version[1].startswith("2."):
+        who = f"RASPA {version[1]}" if version else "a program that does not say its name"
+        raise ResultError("another_version", f"{name} is by {who}, and the deck is for RASPA 2")
+    for quantity, pattern in _SAID.items():
         said = pattern.search(text)
-        if said and abs(float(said[1]) / getattr(deck, name) - 1.0) > 1e-4:
+        if said and abs(float(said[1]) / getattr(deck, quantity) - 1.0) > 1e-4:
             raise ResultError(
                 "result_of_another_deck",
-                f"{outputs[-1].name} is at {name} {said[1]}, the deck at {getattr(deck, name):g}",
+                f"{name} is at {quantity} {said[1]}, the deck at {getattr(deck, quantity):g}",
             )
     if "Simulation finished" not in text:
-        raise ResultError("cycles_short", f"{outputs[-1].name} has no end")
-    molecules = _MOLECULES.search(text)
-    if molecules is None:
-        raise ResultError("result_unreadable", f"{outputs[-1].name} has no number of molecules")
-    heat = _HEAT.search(text)
-    version = re.search(r"RASPA (\d+\.\d+(?:\.\d+)?)", text)
-    done = [int(total) for _, total in _CYCLES.findall(text)]
+        raise ResultError("cycles_short", f"{name} has no end")
+    return _found(name, text, version[1])
+
+
+def _found(name: str, text: str, version: str) -> Found:
+    molecules, cycles = _MOLECULES.search(text), _CYCLES.search(text)
+    if molecules is None or cycles is None:
+        raise ResultError("result_unreadable", f"{name} has no number of molecules or of cycles")
+    heat, seconds = _HEAT.search(text), _SECONDS.search(text)
     return Found(
         engine="raspa2",
-        version=version[1] if version else "",
-        cycles=done[-1] if done else deck.cycles,
-        molecules=float(molecules[1]),
-        molecules_error=float(molecules[2]),
+        version=version,
+        cycles=int(cycles[1]),
+        molecules=float(molecules[2]),
+        molecules_error=float(molecules[3]),
+        halves=_halves([float(mean) for mean in _BLOCK.findall(molecules[1])]),
         heat=-float(heat[1]) if heat else None,
         heat_error=float(heat[2]) if heat else None,
+        seconds=float(seconds[1]) if seconds else None,
+    )
+
+
+def _halves(blocks: list[float]) -> tuple[float, float]:
+    """Return the means of both halves of a production; a block in the middle belongs to both."""
+    many = (len(blocks) + 1) // 2
+    weights = np.ones(many)
+    weights[-1] -= 0.5 * (len(blocks) % 2)
+    first, second = blocks[:many], blocks[::-1][:many]
+    return (
+        float(np.average(first, weights=weights)),
+        float(np.average(second, weights=weights)),
     )
 
 

@@ -20,8 +20,8 @@ from pydantic import Field
 from screenkit.graph.batch import collate
 from screenkit.graph.graph import Graph
 from screenkit.models.catalog import model_class
-from screenkit.models.checkpoint import from_safetensors, to_safetensors
 from screenkit.models.contract import Model
+from screenkit.models.weights_file import from_safetensors, to_safetensors
 from screenkit.settings import Settings
 
 _MOMENTUM = 0.9
@@ -208,6 +208,20 @@ def predict(
             for start in range(0, len(graphs), batch_size)
         ]
     return np.concatenate(outputs)
+
+
+def observe(
+    network: Model, graphs: Sequence[Graph], batch_size: int, device: str = "cpu"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return outputs (n, M, T) and embeddings (n, E) float32; see `Model.each`."""
+    outputs, embeddings = [], []
+    with torch.inference_mode():
+        for start in range(0, len(graphs), batch_size):
+            batch = collate(graphs[start : start + batch_size]).to(device)
+            said, seen = network.each(batch)
+            outputs.append(said.float().cpu().numpy())
+            embeddings.append(seen.float().cpu().numpy())
+    return np.concatenate(outputs), np.concatenate(embeddings)
 
 
 def _batches(order: np.ndarray, size: int) -> Iterator[np.ndarray]:

@@ -8,6 +8,8 @@ Not covered: how sure these figures are (`recall.py`).
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 
 COUNTS = (10, 100)
@@ -21,9 +23,9 @@ def best(values: np.ndarray, count: int) -> np.ndarray:
     return np.argsort(-values, kind="stable")[:count]
 
 
-def share_of(percent: int, total: int) -> int:
+def share_of(percent: int | Fraction, total: int) -> int:
     """Return how many are so many percent of all, rounded up."""
-    return -(-percent * total // 100)
+    return int(-(-percent * total // 100))
 
 
 def truly_best(truth: np.ndarray, count: int) -> np.ndarray:

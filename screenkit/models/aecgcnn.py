@@ -215,8 +215,8 @@ class AeCgcnn(Model):
         """`attention` where it pools by it; else `gradient`."""
         return "attention" if self.attends else "gradient"
 
-    def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32, standardised."""
+    def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return outputs and embedding; see `Model.look`."""
         atoms, shares = self._atoms(batch)
         if shares is None:
             pooled = mean_pool(atoms, batch)
@@ -225,7 +225,7 @@ class AeCgcnn(Model):
         if self.cell is not None:
             assert batch.features is not None
             pooled = torch.cat([pooled, self.cell(batch.features)], dim=1)
-        return self.output(torch.relu(self.hidden(pooled)))
+        return self.output(torch.relu(self.hidden(pooled))), pooled
 
     def atom_weights(self, batch: GraphBatch) -> torch.Tensor:
         """Return (N, targets) float32; by attention the same shares for every target."""

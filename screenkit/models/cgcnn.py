@@ -250,19 +250,21 @@ class Cgcnn(Model):
         """`site` where the pool is; else `gradient`."""
         return "site" if self.pool == "site" else "gradient"
 
-    def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32, standardised."""
+    def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return outputs and embedding; see `Model.look`."""
         states = self._states(batch)
         if self.pool == "site":
-            return _mean(self._head(states[-1]), batch)
+            return _mean(self._head(states[-1]), batch), _mean(states[-1], batch)
         if self.pool == "mean":
+            pooled = _mean(states[-1], batch)
             # As coded: the pooled vector goes through one more softplus.
-            return self._head(softplus(_mean(states[-1], batch)))
+            return self._head(softplus(pooled)), pooled
         shares = [
             torch.softmax(layer(state), dim=1)
             for layer, state in zip(self.pools, states, strict=True)
         ]
-        return self._head(_mean(torch.stack(shares).sum(dim=0), batch))
+        pooled = _mean(torch.stack(shares).sum(dim=0), batch)
+        return self._head(pooled), pooled
 
     def atom_weights(self, batch: GraphBatch) -> torch.Tensor:
         """Return (N, targets) float32; see `Model.atom_weights`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -143,12 +143,39 @@ class Model(torch.nn.Module):
     def prepare(self, graphs: Sequence[Graph]) -> None:
         """Learn from the training set's graphs, before the first epoch, what needs no labels."""
 
-    def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32: transformed labels, standardised by the training set.
+    def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return outputs (B, targets) and embedding (B, E), float32, in one pass.
 
-        For a target that is a class: the logit of its probability.
+        Outputs are transformed labels, standardised by the training set; for a target that is a
+        class, the logit of its probability. The embedding is the crystal as one vector, as the
+        head reads it; of a model without a head what it asks about.
         """
         raise NotImplementedError
+
+    def forward(self, batch: GraphBatch) -> torch.Tensor:
+        """Return (B, targets) float32: the outputs of `look`."""
+        return self.look(batch)[0]
+
+    def embed(self, batch: GraphBatch) -> torch.Tensor:
+        """Return (B, E) float32: the embedding of `look`."""
+        return self.look(batch)[1]
+
+    def each(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the outputs of each member (B, M, targets), of a single model with M = 1, and the
+        embedding (B, E)."""
+        outputs, embedding = self.look(batch)
+        return outputs[:, None], embedding
+
+    @classmethod
+    def pack(cls, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return weights in about half the room: matrices in 16 bits, all else as it was.
+
+        Predictions change by the rounding, a thousandth of a deviation or so.
+        """
+        return {
+            name: tensor.half() if tensor.ndim > 1 and tensor.dtype == torch.float32 else tensor
+            for name, tensor in weights.items()
+        }
 
     @property
     def elements(self) -> frozenset[int] | None:

@@ -160,15 +160,15 @@ class Gcn3d(Model):
     def graph_settings(cls, settings: Gcn3dSettings) -> GraphSettings:
         return GraphSettings(k=settings.k)
 
-    def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32, standardised."""
+    def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return outputs and embedding; see `Model.look`."""
         weights = kipf_weights(batch)
         scalars, vectors = self.embedding(batch.species), None
         for convolution in self.convolutions:
             scalars, vectors = convolution(scalars, vectors, batch, weights)
         assert vectors is not None
         lengths = torch.sqrt(vectors.square().sum(1) + 1e-12)  # a slope at 0, too
-        crystals = mean_pool(torch.cat([scalars, lengths], dim=1), batch)
+        crystals = pooled = mean_pool(torch.cat([scalars, lengths], dim=1), batch)
         for layer in self.hidden:
             crystals = torch.relu(layer(crystals))
-        return self.output(crystals)
+        return self.output(crystals), pooled

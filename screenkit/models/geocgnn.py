@@ -169,8 +169,9 @@ class GeoCgnn(Model):
     def graph_settings(cls, settings: GeoCgnnSettings) -> GraphSettings:
         return GraphSettings(k=settings.k, features=("primitive",))
 
-    def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32, standardised; the batch needs the feature `primitive`."""
+    def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return outputs and embedding; the batch needs the feature `primitive`. See
+        `Model.look`."""
         cutoff = self.settings.cutoff
         with torch.autocast(batch.distances.device.type, enabled=False):  # phases need float32
             waves = plane_waves(batch, self.fractions)
@@ -183,6 +184,7 @@ class GeoCgnn(Model):
             atoms = convolution(atoms, basis, waves, inverse, batch.neighbors)
             crystals = crystals + pool(atoms, batch)
             atoms = functional.elu(norm(after(atoms)))
+        pooled = crystals
         for layer in self.hidden:
             crystals = functional.elu(layer(crystals))
-        return self.output(crystals)
+        return self.output(crystals), pooled

@@ -185,10 +185,11 @@ class ICgcnn(Model):
     def graph_settings(cls, settings: ICgcnnSettings) -> GraphSettings:
         return GraphSettings(k=settings.k, neighbors=settings.neighbors)
 
-    def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32, standardised."""
+    def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return outputs and embedding; see `Model.look`."""
         atoms = self.embedding(batch.species)
         edges = gaussians(batch.distances, self.centres, self.step)
         for convolution in self.convolutions:
             atoms, edges = convolution(atoms, edges, batch)
-        return self.output(softplus(self.hidden(mean_pool(atoms, batch))))
+        pooled = mean_pool(atoms, batch)
+        return self.output(softplus(self.hidden(pooled))), pooled

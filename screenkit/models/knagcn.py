@@ -158,43 +158,45 @@ class KNagcn(Model):
             with torch.no_grad():
                 self.embedding.weight.copy_(table)
 
-    def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32, standardised; `geometry="frame"` needs frames."""
+    def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return outputs and embedding; `geometry="frame"` needs frames. See `Model.look`."""
         atoms = self.embedding(batch.species)
         decays = exponential_decays(batch.distances, self.decay_lengths)
         if self.settings.geometry != "frame":
             describe = {"cosines": sorted_cosines, "moments": angular_moments}
             with torch.autocast(atoms.device.type, enabled=False):  # bfloat16 rounds angles by 5°
                 angles = describe[self.settings.geometry](batch)
-            return self._outputs(batch, atoms, decays, angles, batch.neighbors)
+            return self._seen(batch, atoms, decays, angles, batch.neighbors)
         if self.training and self.settings.tie_augmentation:
             return self._reordered(batch, atoms, decays, random_keys(batch))
-        outputs = self._outputs(batch, atoms, decays, batch.local, batch.neighbors)
+        outputs, pooled = self._seen(batch, atoms, decays, batch.local, batch.neighbors)
         orders = 1 if self.training else self.settings.tie_orders
         for order in range(1, orders):
             keys = fixed_keys(self.settings.k, order, atoms.device)
-            outputs = outputs + self._reordered(batch, atoms, decays, keys)
-        return outputs / orders
+            more = self._reordered(batch, atoms, decays, keys)
+            outputs, pooled = outputs + more[0], pooled + more[1]
+        return outputs / orders, pooled / orders
 
     def _reordered(
         self, batch: GraphBatch, atoms: torch.Tensor, decays: torch.Tensor, keys: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the outputs with the tied neighbours of each atom in the order of their keys."""
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what `look` does, with the tied neighbours of each atom ordered by their keys."""
         order = shuffle_ties(batch, keys)
         vectors = batch.vectors.take_along_dim(order[..., None], 1)
         decays = decays.take_along_dim(order[..., None], 1)
         neighbors = batch.neighbors.take_along_dim(order, 1)
-        return self._outputs(batch, atoms, decays, frame_coordinates(vectors), neighbors)
+        return self._seen(batch, atoms, decays, frame_coordinates(vectors), neighbors)
 
-    def _outputs(
+    def _seen(
         self,
         batch: GraphBatch,
         atoms: torch.Tensor,
         decays: torch.Tensor,
         geometry: torch.Tensor,
         neighbors: torch.Tensor,
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         edges = torch.cat([decays, geometry], dim=2).flatten(1)
         for convolution in self.convolutions:
             atoms = convolution(atoms, edges, neighbors)
-        return self.output(torch.relu(self.hidden(mean_pool(atoms, batch))))
+        pooled = mean_pool(atoms, batch)
+        return self.output(torch.relu(self.hidden(pooled))), pooled

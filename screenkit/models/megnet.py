@@ -186,8 +186,8 @@ class Megnet(Model):
     def graph_settings(cls, settings: MegnetSettings) -> GraphSettings:
         return GraphSettings(k=settings.k)
 
-    def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32, standardised."""
+    def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return outputs and embedding; see `Model.look`."""
         kept = batch.distances < self.settings.cutoff
         kept[:, 0] = True
         atoms = self.atoms_in(self.embedding(batch.species))
@@ -204,4 +204,4 @@ class Megnet(Model):
             ],
             dim=1,
         )
-        return self.output(self.hidden(whole))
+        return self.output(self.hidden(whole)), whole

@@ -136,8 +136,8 @@ class MofCgcnn(Model):
             features=_PORES if settings.pores else (),
         )
 
-    def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32, standardised."""
+    def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return outputs and embedding; see `Model.look`."""
         atoms = self.embedding(batch)
         neighbors = batch.neighbors[:, : self.k]
         edges = gaussians(batch.distances[:, : self.k], self.centres, self.step)
@@ -147,7 +147,7 @@ class MofCgcnn(Model):
         if self.pores is not None:
             assert batch.features is not None
             pooled = torch.cat([pooled, self.pores(batch.features[:, self.columns])], dim=1)
-        return self.output(softplus(self.hidden(pooled)))
+        return self.output(softplus(self.hidden(pooled))), pooled
 
     def pooled_atoms(self, batch: GraphBatch) -> torch.Tensor:
         """Return (N,) bool: the metals and the nearest atoms of each, or all where none is metal.

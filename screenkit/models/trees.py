@@ -79,8 +79,9 @@ class Trees(Model):
         """Return the graphs that trees with these settings must be given: k = 1 for the checks."""
         return GraphSettings(k=1, features=settings.features)
 
-    def forward(self, batch: GraphBatch) -> torch.Tensor:
-        """Return (B, targets) float32: the sums of the leaves that each crystal falls into."""
+    def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the sums of the leaves that each crystal falls into, and its features. See
+        `Model.look`."""
         assert batch.features is not None
         # Compared as float64, like scikit-learn, whose thresholds lie between two float32.
         given = batch.features.double()
@@ -93,7 +94,21 @@ class Trees(Model):
                 place = 2 * place + 1 + (given.gather(1, asked) > bound).long()
             leaf = place - (2**self.settings.depth - 1)
             outputs.append(self.start[t] + self.value[t].gather(1, leaf.T).sum(0))
-        return torch.stack(outputs, dim=1).float()
+        return torch.stack(outputs, dim=1).float(), batch.features
+
+    @classmethod
+    def pack(cls, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Return the same trees in about half the room; every prediction stays the same.
+
+        Features are float32, so a threshold may be rounded down to one.
+        """
+        packed = dict(weights)
+        packed["feature"] = weights["feature"].to(torch.int16)
+        exact = weights["threshold"].double()
+        near = exact.float()
+        below = torch.nextafter(near, torch.full_like(near, -torch.inf))
+        packed["threshold"] = torch.where(near.double() > exact, below, near)
+        return packed
 
     @property
     def atom_weights_are(self) -> AtomWeights:

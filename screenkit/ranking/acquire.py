@@ -9,9 +9,40 @@ Not covered: batches whose members know of each other, and costs.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 import numpy as np
 
+Acquisition = Literal["greedy", "ucb", "ei", "thompson"]
+
 _FAR = 1e4  # deviations; from here on the first term of the tail is the better one
+
+
+@dataclass(frozen=True, slots=True)
+class Appetite:
+    """What the scores depend on beside means and deviations."""
+
+    beta: float
+    """Standard deviations that `ucb` adds."""
+    best: float
+    """What `ei` must improve on; as the means, to be large."""
+    normal: np.ndarray
+    """(n,) one number of a standard normal per structure, for `thompson`."""
+
+
+def scores(
+    kind: Acquisition, mean: np.ndarray, deviation: np.ndarray, appetite: Appetite
+) -> np.ndarray:
+    """Return (n,) how much each structure is worth, by one of the functions below.
+
+    `greedy` is the mean, and looks at nothing else.
+    """
+    if kind == "ucb":
+        return upper_bound(mean, deviation, appetite.beta)
+    if kind == "ei":
+        return log_expected_improvement(mean, deviation, appetite.best)
+    return draw(mean, deviation, appetite.normal) if kind == "thompson" else mean
 
 
 def upper_bound(mean: np.ndarray, deviation: np.ndarray, beta: float) -> np.ndarray:
@@ -52,3 +83,11 @@ def draw(mean: np.ndarray, deviation: np.ndarray, normal: np.ndarray) -> np.ndar
         normal: (n,) e.
     """
     return mean + deviation * normal
+
+
+def deviation_within(low: np.ndarray, high: np.ndarray, level: float) -> np.ndarray:
+    """Return the standard deviation of a normal distribution that has `level` of itself between
+    `low` and `high`, (n,) each."""
+    from scipy.special import ndtri
+
+    return (high - low) / (2 * float(ndtri(0.5 + level / 2)))

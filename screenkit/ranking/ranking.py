@@ -86,7 +86,7 @@ class RankSettings(Settings):
         for target in targets:
             if target["name"] == self.target:
                 return target
-        names = [str(target["name"]) for target in targets]
+        names = names_of(targets)
         near = difflib.get_close_matches(self.target, names, n=1)
         raise UsageError(
             f"this model has no target named {self.target!r}",
@@ -162,7 +162,7 @@ class Ranking:
         """
         part = self.keep(slice(start, stop), "")
         columns: dict[str, list[Any]] = {"rank": part.ranks.tolist(), "name": part.texts("name")}
-        for heading in (*self.target_names, *FACTS):
+        for heading in (*self.column_names, *FACTS):
             columns[heading] = part.values(heading).tolist()
         columns["warnings"] = part.texts("warnings")
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -170,6 +170,11 @@ class Ranking:
     @property
     def target_names(self) -> list[str]:
         """The targets, in the order of the checkpoint."""
+        return names_of(self.store.targets)
+
+    @property
+    def column_names(self) -> list[str]:
+        """The targets and what says how sure they are, in the order of the store."""
         return [str(target["name"]) for target in self.store.targets]
 
     def write_csv(
@@ -191,7 +196,7 @@ class Ranking:
         replace_text(path, self._csv(first, more))
 
     def _csv(self, first: Sequence[str], more: Mapping[str, np.ndarray]) -> Iterator[str]:
-        headings = [*self.target_names, *FACTS]
+        headings = [*self.column_names, *FACTS]
         yield ",".join(table.text_cells([*first, *more, *headings, "warnings"])) + "\n"
         numbers = [*more.values(), *(self.values(heading) for heading in headings)]
         names, warnings = _Texts.read(self.store, "name"), _Texts.read(self.store, "warnings")
@@ -245,6 +250,11 @@ def _failures(store: Store) -> Iterator[str]:
     for part in store.chunks(columns):
         rows = part["outcome"] != Outcome.OK
         yield table.lines([table.text_cells(part[column][rows]) for column in columns])
+
+
+def names_of(targets: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the targets alone, without the columns that say how sure they are."""
+    return [str(target["name"]) for target in targets if "of" not in target]
 
 
 def kinds_of(targets: Sequence[Mapping[str, Any]]) -> dict[str, str]:

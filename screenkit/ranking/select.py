@@ -1,6 +1,6 @@
 """Selection: which structures to go on with, and how many each rule left on the way.
 
-    ok, with a value of the target -> where -> pareto -> acquire -> top -> diverse
+    ok, with a value of the target, not taken before -> where -> pareto -> acquire -> top -> diverse
 
 Each step sees what the one before has left, best first; the last says the order. What a step needs
 and a structure does not have (NaN) leaves the structure out, as a stage of its own.
@@ -12,7 +12,7 @@ Not covered: what is known of recall (`learn/recall.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -20,18 +20,25 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from screenkit.errors import UsageError
-from screenkit.ranking.acquire import draw, log_expected_improvement, upper_bound
+from screenkit.farthest import farthest
+from screenkit.ranking.acquire import Acquisition, Appetite, deviation_within, scores
 from screenkit.ranking.derive import derive, read_derived
-from screenkit.ranking.diverse import farthest, standardise
+from screenkit.ranking.diverse import standardise
 from screenkit.ranking.objective import Objective, check_column, read_objective
 from screenkit.ranking.pareto import MOST, front
-from screenkit.ranking.ranking import FACTS, Ranking, RankSettings, kinds_of, rank, read_top
+from screenkit.ranking.ranking import (
+    FACTS,
+    RankSettings,
+    kinds_of,
+    names_of,
+    rank,
+    read_top,
+)
+from screenkit.ranking.selection import Selection, Stage
 from screenkit.ranking.where import read_condition
 from screenkit.settings import Settings
+from screenkit.store.layout import HIGH, LOW, SPREAD
 from screenkit.store.store import Store
-
-SPREAD = "_std"
-"""What the column of a target's standard deviation ends in."""
 
 _UNDESCRIBED = ("frame_ambiguous_fraction",)  # of the reading of a structure, not of the structure
 
@@ -47,7 +54,7 @@ class SelectSettings(Settings):
     """Condition that a structure fulfils; see `ranking/where.py`."""
     pareto: str | None = None
     """Keep the Pareto front of these, such as `uptake:max, density:min`."""
-    acquire: Literal["greedy", "ucb", "ei", "thompson"] | None = None
+    acquire: Acquisition | None = None
     """Order by what is worth simulating next; see `ranking/acquire.py`."""
     beta: float = Field(default=2.0, ge=0)
     """Standard deviations that `ucb` adds."""
@@ -57,10 +64,15 @@ class SelectSettings(Settings):
     """Of the samples of `thompson`."""
     top: str | None = None
     """Keep the best: a number, or a share such as `5%` of those that are left."""
+    recall: float | None = Field(default=None, gt=0, lt=1)
+    """Keep as many of the best as it takes to have this share of the truly best among them."""
+    best: str = "10%"
+    """Who the truly best are: those as good as so many of the calibration split."""
     diverse: int | None = Field(default=None, ge=1)
     """Keep so many that are unlike each other, the best first."""
     space: str | None = None
-    """Columns in which they are unlike, with commas; all targets and facts when not said."""
+    """Columns in which they are unlike, with commas. When not said, the embedding; where there is
+    none, all targets and facts."""
 
     @field_validator("top", mode="before")
     @classmethod
@@ -77,7 +89,7 @@ class SelectSettings(Settings):
     @property
     def chooses(self) -> bool:
         """Whether there is a rule that leaves something out, or an order."""
-        rules = (self.where, self.pareto, self.acquire, self.top, self.diverse)
+        rules = (self.where, self.pareto, self.acquire, self.top, self.diverse, self.recall)
         return any(rule is not None for rule in rules)
 
     def check(self, targets: Sequence[Mapping[str, Any]], fallback: RankSettings) -> Rules:
@@ -97,6 +109,7 @@ class SelectSettings(Settings):
         target = self._target(targets, fallback)
         if self.where is not None:
             read_condition(self.where, kinds)
+        self._refuse_with_recall()
         objectives = []
         if self.pareto is not None:
             parts = self.pareto.split(",")
@@ -106,13 +119,23 @@ class SelectSettings(Settings):
                     f"--pareto: wanted 2 to {MOST} different columns, found {len(objectives)}",
                     hint="with one column, --top 1 is the best of it",
                 )
-        if self.acquire not in (None, "greedy") and f"{target.column}{SPREAD}" not in kinds:
+        if self.acquire not in (None, "greedy") and not _beliefs(target.column, targets):
             raise UsageError(
                 f"--acquire {self.acquire} needs {target.column}{SPREAD}, how sure each prediction "
-                "is, and these predictions do not have it",
-                hint="rank with an ensemble, or take --acquire greedy",
+                "is, or an interval, and these predictions have neither",
+                hint="rank with an ensemble or a calibrated model, or take --acquire greedy",
             )
         return Rules(target, tuple(objectives), self._axes(targets, kinds))
+
+    def _refuse_with_recall(self) -> None:
+        """Raise where another rule decides who is on the shortlist: then nothing is promised."""
+        names = ("top", "pareto", "acquire", "diverse")
+        said = [f"--{name}" for name in names if getattr(self, name) is not None]
+        if self.recall is not None and said:
+            raise UsageError(
+                f"--recall decides how many of the best are kept; {said[0]} decides it, too",
+                hint="one of them at a time; select among a shortlist with --ids of rank",
+            )
 
     def _target(self, targets: Sequence[Mapping[str, Any]], fallback: RankSettings) -> Objective:
         if self.target is None:
@@ -131,9 +154,8 @@ class SelectSettings(Settings):
         self, targets: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]
     ) -> tuple[str, ...]:
         if self.space is None:
-            names = [str(target["name"]) for target in targets]
-            spreads = {name + SPREAD for name in names}
-            return tuple(n for n in (*names, *FACTS) if n not in spreads and n not in _UNDESCRIBED)
+            described = (*names_of(targets), *FACTS)
+            return tuple(name for name in described if name not in _UNDESCRIBED)
         axes = tuple(part.strip().strip("`") for part in self.space.split(","))
         for axis in axes:
             check_column(axis, kinds, "--space")
@@ -150,39 +172,21 @@ class Rules:
     """Columns of the space of `diverse`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """One rule of a funnel."""
-
-    rule: str
-    left: int
-    """Structures behind it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Selection:
-    """Chosen structures, in the order of choice, and how they came to be chosen."""
-
-    ranking: Ranking
-    """Ranks are those of the whole ranking."""
-    stages: tuple[Stage, ...]
-    scores: np.ndarray | None = None
-    """(n,) float64. What `acquire` orders by, larger is better; of `ei` the logarithm."""
-
-    def then(self, ranking: Ranking) -> Selection:
-        """Return what a rule has left of this selection."""
-        return replace(
-            self, ranking=ranking, stages=(*self.stages, Stage(ranking.rules[-1], len(ranking)))
-        )
-
-
-def choose(store: Store, settings: SelectSettings, fallback: RankSettings) -> Selection:
+def choose(
+    store: Store,
+    settings: SelectSettings,
+    fallback: RankSettings,
+    without: Set[str] = frozenset(),
+    least: float | None = None,
+) -> Selection:
     """Return the structures that the rules choose.
 
     Args:
         store: the predictions.
         settings: the rules.
         fallback: says the target where the rules do not.
+        without: names of structures that are not to be chosen.
+        least: the worst value of the target that `recall` keeps.
 
     Raises:
         UsageError: a rule does not fit the store.
@@ -198,43 +202,55 @@ def choose(store: Store, settings: SelectSettings, fallback: RankSettings) -> Se
     )
     first = ranking.values(target.column)[:1]
     selection = Selection(ranking, stages)
+    if without:
+        left = ~_among(store, without)[ranking.order]
+        selection = selection.then(ranking.keep(left, f"without {len(without)} by name"))
     if settings.where is not None:
         selection = selection.then(selection.ranking.where(settings.where))
     if rules.objectives:
         columns = [objective.column for objective in rules.objectives]
-        selection, values = _known(selection, columns)
+        selection, values = selection.with_values(columns)
         kept = front(values, [objective.better for objective in rules.objectives])
         words = f"pareto {', '.join(map(str, rules.objectives))}"
         selection = selection.then(selection.ranking.keep(kept, words))
     if settings.acquire is not None:
         selection = _acquire(selection, settings, first)
+    if least is not None:
+        selection = selection.as_good_as(
+            least, f"recall {settings.recall:g} of the {settings.best}"
+        )
     if settings.top is not None:
-        selection = _cut(selection, selection.ranking.top(settings.top))
+        selection = selection.top(settings.top)
     if settings.diverse is not None:
-        selection, values = _known(selection, rules.axes)
-        places = farthest(standardise(values), settings.diverse)
-        words = f"diverse {settings.diverse} in {', '.join(rules.axes)}"
-        scores = None if selection.scores is None else selection.scores[places]
-        selection = replace(selection, scores=scores).then(selection.ranking.keep(places, words))
+        selection, values, space = _points(selection, rules.axes, settings.space)
+        places = farthest(values, settings.diverse)
+        words = f"diverse {settings.diverse} in {space}"
+        selection = selection.keep(places, words)
     return selection
 
 
-def _known(selection: Selection, columns: Sequence[str]) -> tuple[Selection, np.ndarray]:
-    """Return what has a finite value in all columns, and (n, d) values; count what has not."""
-    ranking = selection.ranking
-    values = np.stack([ranking.values(name).astype(np.float64) for name in columns], axis=1)
-    known = np.isfinite(values).all(axis=1)
-    if known.all():
-        return selection, values
-    scores = None if selection.scores is None else selection.scores[known]
-    kept = ranking.keep(known, f"with a value of {', '.join(columns)}")
-    return replace(selection, scores=scores).then(kept), values[known]
+def _among(store: Store, names: Set[str]) -> np.ndarray:
+    """Return (rows,) bool: whose name is one of these, in library order."""
+    parts = [[name in names for name in part["name"]] for part in store.chunks(["name"])]
+    return np.concatenate([np.array(part, dtype=bool) for part in parts])
 
 
-def _cut(selection: Selection, ranking: Ranking) -> Selection:
-    """Return the first of a selection, as many as `ranking` has."""
-    scores = None if selection.scores is None else selection.scores[: len(ranking)]
-    return replace(selection, scores=scores).then(ranking)
+def _points(
+    selection: Selection, axes: Sequence[str], said: str | None
+) -> tuple[Selection, np.ndarray, str]:
+    """Return what has a place in the space of `diverse`, (n, d) places, and what the space is.
+
+    The embedding, where the model has one and no columns are asked for: its axes are in deviations
+    of the training set already.
+    """
+    if said is None:
+        points = selection.ranking.store.embedding(selection.ranking.order)
+        if points is not None:
+            known: np.ndarray = np.isfinite(points).all(axis=1)
+            selection = selection.that_has(known, "with an embedding")
+            return selection, points[known].astype(np.float32), "the embedding"
+    selection, values = selection.with_values(axes)
+    return selection, standardise(values), ", ".join(axes)
 
 
 def _acquire(selection: Selection, settings: SelectSettings, first: np.ndarray) -> Selection:
@@ -245,27 +261,36 @@ def _acquire(selection: Selection, settings: SelectSettings, first: np.ndarray) 
         settings: which score.
         first: (1,) or, of an empty ranking, (0,): the best prediction of all.
     """
-    target = selection.ranking.target
-    columns = [target] if settings.acquire == "greedy" else [target, target + SPREAD]
-    selection, values = _known(selection, columns)
+    assert settings.acquire is not None
+    target, targets = selection.ranking.target, selection.ranking.store.targets
+    beliefs = () if settings.acquire == "greedy" else _beliefs(target, targets)
+    selection, values = selection.with_values([target, *beliefs])
     ranking = selection.ranking
     sign = -1.0 if ranking.better == "min" else 1.0
     mean, deviation = sign * values[:, 0], values[:, -1]
-    if settings.acquire == "greedy":
-        scores = mean
-    elif settings.acquire == "ucb":
-        scores = upper_bound(mean, deviation, settings.beta)
-    elif settings.acquire == "ei":
-        best = settings.best_known if settings.best_known is not None else float(first.sum())
-        scores = log_expected_improvement(mean, deviation, sign * best)
-    else:
-        # One number per row of the store: no other rule changes what a structure draws.
-        normal = np.random.default_rng(settings.seed).standard_normal(len(ranking.store))
-        scores = draw(mean, deviation, normal[ranking.order])
-    order = np.argsort(-scores, kind="stable")
+    if len(beliefs) == 2:
+        level = next(float(one["level"]) for one in targets if one["name"] == beliefs[0])
+        deviation = deviation_within(values[:, 1], values[:, 2], level)
+    best = settings.best_known if settings.best_known is not None else float(first.sum())
+    # One number per row of the store: no other rule changes what a structure draws.
+    normal = np.random.default_rng(settings.seed).standard_normal(len(ranking.store))
+    appetite = Appetite(settings.beta, sign * best, normal[ranking.order])
+    worth = scores(settings.acquire, mean, deviation, appetite)
+    order = np.argsort(-worth, kind="stable")
     words = {"ucb": f" (beta {settings.beta:g})", "thompson": f" (seed {settings.seed})"}
     rule = f"acquire {settings.acquire}{words.get(str(settings.acquire), '')}"
-    return replace(selection, scores=scores[order]).then(ranking.keep(order, rule))
+    rule += f", spread from {beliefs[0]} and {HIGH[1:]}" if len(beliefs) == 2 else ""
+    return replace(selection, scores=worth[order]).then(ranking.keep(order, rule))
+
+
+def _beliefs(target: str, targets: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the columns that say how sure a prediction is: the spread of an ensemble, else the
+    ends of an interval, else none."""
+    names = {str(one["name"]) for one in targets}
+    for columns in ((target + SPREAD,), (target + LOW, target + HIGH)):
+        if names.issuperset(columns):
+            return columns
+    return ()
 
 
 def _end(better: str) -> Literal["max", "min"]:

@@ -1,6 +1,4 @@
-"""An explanation as one HTML page that needs nothing beside itself: maps, tables and structures.
-
-Pictures stand in the page as data, in the style of `page.py`.
+"""An explanation as one page: maps, tables and structures. Pictures stand in the page as data.
 
 Not covered: structures that were not drawn; they are in the CIFs and in `atoms.h5`.
 """
@@ -12,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from screenkit.report.page import again, card_row, document, remark_list
+from screenkit.report.page import Page, Section, again, opening, table
 from screenkit.report.words import figure, number
 
 _LINES = 20
@@ -38,6 +36,8 @@ class Table:
     """Groups of atoms and how much they weigh."""
 
     title: str
+    kind: str
+    """Of the groups, in a word."""
     unit: str
     lines: Sequence[Line]
     file: str
@@ -75,8 +75,8 @@ class ExplainPage:
     remarks: Sequence[str] = ()
 
 
-def explain_page(told: ExplainPage) -> str:
-    """Return the page as HTML."""
+def explain_page(told: ExplainPage) -> Page:
+    """Return the page."""
     others = sum(told.counts.values()) - told.counts.get("ok", 0)
     cards = [
         (number(told.structures), "structures explained"),
@@ -89,18 +89,16 @@ def explain_page(told: ExplainPage) -> str:
         more = "".join(_figure(drawing, "map") for drawing in told.other_maps)
         maps += f"<details><summary>The other targets</summary>{more}</details>"
     drawn = "".join(_figure(drawing, "") for drawing in told.structures_drawn)
-    body = [
-        f"<header><h1>{escape(told.title)}</h1><p>{escape(told.method)}</p></header>",
-        card_row(cards),
-        remark_list(told.remarks),
-        f"<section><h2>By element</h2>{maps}</section>" if maps else "",
-        *(_table(table) for table in told.tables),
-        f'<section><h2>Structures, the best first</h2><div class="pictures">{drawn}</div></section>'
+    sections = [
+        opening(cards, told.remarks),
+        Section("Structures, the best first", f'<div class="figures">{drawn}</div>', "Structures")
         if drawn
-        else "",
+        else Section("", ""),
+        Section("By element", maps, "Elements"),
+        *(Section(one.title, _table(one), one.kind) for one in told.tables),
         again(told.provenance, told.recipe),
     ]
-    return document(told.title, "".join(body))
+    return Page.of("explanation", told.title, escape(told.method), sections, ())
 
 
 def _figure(drawing: Drawing, kind: str) -> str:
@@ -112,26 +110,25 @@ def _figure(drawing: Drawing, kind: str) -> str:
     )
 
 
-def _table(table: Table) -> str:
-    if not table.lines:
+def _table(told: Table) -> str:
+    if not told.lines:
         return ""
-    lines = "".join(_line(line) for line in table.lines[:_LINES])
-    unit = f" ({escape(table.unit)})" if table.unit else ""
-    kept = len(table.lines[:_LINES])
-    return (
-        f'<section><h2>{escape(table.title)}</h2><div class="wide"><table><thead><tr>'
-        '<th class="text">atoms of</th><th>atoms</th><th>structures</th>'
-        f"<th>mean weight{unit}</th><th>share of atoms</th><th>share of |weight|</th>"
-        f"<th>enrichment</th></tr></thead><tbody>{lines}</tbody></table></div>"
-        f"<p>The {kept} most frequent of {number(len(table.lines))}; all are in "
-        f"<code>{escape(table.file)}</code>. Shares are means over structures.</p></section>"
+    unit = f" ({told.unit})" if told.unit else ""
+    heads = ["atoms of", "atoms", "structures", f"mean weight{unit}", "share of atoms"]
+    kept = told.lines[:_LINES]
+    return table([*heads, "share of |weight|", "enrichment"], [_line(line) for line in kept]) + (
+        f"<p>The {len(kept)} most frequent of {number(len(told.lines))}; all are in "
+        f"<code>{escape(told.file)}</code>. Shares are means over structures.</p>"
     )
 
 
-def _line(line: Line) -> str:
-    return (
-        f'<tr><td class="text">{escape(line.group)}</td><td>{number(line.atoms)}</td>'
-        f"<td>{number(line.structures)}</td><td>{figure(line.mean)}</td>"
-        f"<td>{line.atom_share:.1%}</td><td>{line.weight_share:.1%}</td>"
-        f"<td><b>×{figure(line.enrichment)}</b></td></tr>"
-    )
+def _line(line: Line) -> list[str]:
+    return [
+        escape(line.group),
+        number(line.atoms),
+        number(line.structures),
+        figure(line.mean),
+        f"{line.atom_share:.1%}",
+        f"{line.weight_share:.1%}",
+        f"<b>×{figure(line.enrichment)}</b>",
+    ]

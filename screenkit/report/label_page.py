@@ -1,4 +1,4 @@
-"""The labels of a library as one HTML page that needs nothing beside itself.
+"""The labels of a library as one page.
 
 Not covered: structures one by one; they are in `labels.csv`.
 """
@@ -11,8 +11,11 @@ from html import escape
 
 import numpy as np
 
-from screenkit.report import svg
-from screenkit.report.page import again, card_row, document, outcomes, reasons, remark_list
+from screenkit.report.against import Quantity, against
+from screenkit.report.figures import Figure, side_by_side
+from screenkit.report.funnel import Step, funnel
+from screenkit.report.page import Page, Section, again, facts, file_stem, opening, reasons, table
+from screenkit.report.spread import histogram
 from screenkit.report.words import duration, figure, number
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -30,6 +33,11 @@ class Spread:
     def quantile(self, share: float) -> float:
         """Return the value that `share` of the structures are below; NaN where there is none."""
         return float(np.quantile(self.values, share)) if len(self.values) else float("nan")
+
+    @property
+    def label(self) -> str:
+        """Name and unit."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +65,7 @@ class LabelPage:
     """What the page tells."""
 
     title: str
-    counts: Mapping[str, int]
-    """Structures by outcome."""
+    steps: Sequence[Step]
     codes: Mapping[str, int]
     """Structures by reason, those that are not `ok`."""
     henry: Sequence[HenrySpread]
@@ -66,78 +73,109 @@ class LabelPage:
     """Relative."""
     others: Sequence[Spread]
     """Labels of other kinds."""
+    pairs: Sequence[tuple[Quantity, Quantity]]
+    """What is drawn against what: across, up."""
     seconds: float
     structures_per_second: float
+    cost: Mapping[str, str]
     recipe: str
     provenance: Mapping[str, str]
     remarks: Sequence[str] = ()
 
 
-def label_page(told: LabelPage) -> str:
-    """Return the page as HTML."""
+def label_page(told: LabelPage) -> Page:
+    """Return the page."""
+    total, ok = told.steps[0].left, told.steps[-1].left
     cards = [
-        (number(sum(told.counts.values())), "structures"),
-        (number(told.counts.get("ok", 0)), "labelled"),
+        (number(total), "structures"),
+        (number(ok), "labelled"),
         (duration(told.seconds), "this run"),
         (figure(told.structures_per_second), "structures per second"),
     ]
-    body = [
-        f"<header><h1>{escape(told.title)}</h1><p>Labels from physics: every number is computed "
-        "from the structure, none is predicted by a model.</p></header>",
-        card_row(cards),
-        remark_list(told.remarks),
-        outcomes(told.counts),
-        *(_histogram(one) for one in told.henry),
-        _accuracy(told.henry, told.tolerance),
-        _quantiles([one.logs for one in told.henry] + list(told.others)),
-        reasons(told.codes),
+    way = funnel(told.steps)
+    henry, others, pairs = _henry(told.henry), _others(told.others), _pairs(told.pairs)
+    spreads = [one.logs for one in told.henry] + list(told.others)
+    sections = [
+        opening(cards, told.remarks),
+        Section("From the library to the labels", way.html + reasons(told.codes, total), "Funnel"),
+        Section("Henry coefficients", side_by_side(henry), "Henry"),
+        Section("Estimated errors", _accuracy(told.henry, told.tolerance), "Errors"),
+        Section("Pores and other labels", side_by_side(others), "Pores"),
+        Section("Labels and structure", side_by_side(pairs), "Structure"),
+        Section("Quantiles", _quantiles(spreads)),
+        Section("Cost", facts(told.cost)),
         again(told.provenance, told.recipe),
     ]
-    return document(told.title, "".join(body))
+    lead = (
+        "Labels from physics: every number is computed from the structure, none is predicted by a "
+        "model."
+    )
+    return Page.of("labels", told.title, lead, sections, [way, *henry, *others, *pairs])
 
 
-def _histogram(one: HenrySpread) -> str:
-    drawing = svg.histogram(one.logs.values, None, "log10 of the dimensionless Henry coefficient")
-    if not drawing:
-        return ""
-    return f"<section><h2>{escape(one.title)}</h2>{drawing}</section>"
+def _henry(henry: Sequence[HenrySpread]) -> list[Figure]:
+    label = "log10 of the dimensionless Henry coefficient"
+    charts = [
+        histogram(file_stem(one.logs.name), one.title, label, one.logs.values) for one in henry
+    ]
+    return [Figure.of(chart) for chart in charts if chart is not None]
+
+
+def _others(spreads: Sequence[Spread]) -> list[Figure]:
+    charts = [histogram(file_stem(s.name), s.name, s.label, s.values) for s in spreads]
+    return [Figure.of(chart) for chart in charts if chart is not None]
+
+
+def _pairs(pairs: Sequence[tuple[Quantity, Quantity]]) -> list[Figure]:
+    charts = [
+        against(
+            f"{file_stem(y.name)}-against-{file_stem(x.name)}", f"{y.name} against {x.name}", x, y
+        )
+        for x, y in pairs
+    ]  # fmt: skip
+    return [Figure.of(chart) for chart in charts if chart is not None]
 
 
 def _accuracy(henry: Sequence[HenrySpread], tolerance: float) -> str:
     """Return how far the numbers may be from those of a finer grid."""
     if not henry:
         return ""
-    lines = "".join(
-        f'<tr><td class="text">{escape(one.title)}</td><td>{number(len(one.errors.values))}</td>'
-        + "".join(f"<td>{_percent(one.errors.quantile(q))}</td>" for q in (0.5, 0.95, 1.0))
-        + f"<td>{number(one.missed)}</td></tr>"
+    heads = ["gas", "structures", "median", "95 % are below", "largest", _above(tolerance)]
+    rows = [
+        [
+            escape(one.title),
+            number(len(one.errors.values)),
+            *(_percent(one.errors.quantile(q)) for q in (0.5, 0.95, 1.0)),
+            number(one.missed),
+        ]
         for one in henry
-    )
+    ]
     return (
-        '<section><h2>Estimated error</h2><div class="wide"><table><thead><tr>'
-        '<th class="text">gas</th><th>structures</th><th>median</th><th>95 % are below</th>'
-        f"<th>largest</th><th>above {_percent(tolerance)}</th></tr></thead>"
-        f"<tbody>{lines}</tbody></table></div>"
         "<p>Of the dimensionless coefficient, as the refinement of the grid shows it. Structures "
-        "above the tolerance have the warning <code>tolerance_not_reached</code>.</p></section>"
+        "above the tolerance have the warning <code>tolerance_not_reached</code>.</p>"
+        + table(heads, rows)
     )
 
 
 def _quantiles(spreads: Sequence[Spread]) -> str:
-    heads = "".join(f"<th>{share:.0%}</th>" for share in _QUANTILES)
-    lines = "".join(
-        f'<tr><td class="text"><code>{escape(one.name)}</code></td>'
-        f'<td class="text">{escape(one.unit)}</td><td>{number(len(one.values))}</td>'
-        + "".join(f"<td>{figure(one.quantile(share))}</td>" for share in _QUANTILES)
-        + "</tr>"
+    heads = ["label", "unit", "structures", *(f"{share:.0%}" for share in _QUANTILES)]
+    rows = [
+        [
+            f"<code>{escape(one.name)}</code>",
+            escape(one.unit),
+            number(len(one.values)),
+            *(figure(one.quantile(share)) for share in _QUANTILES),
+        ]
         for one in spreads
-    )
+    ]
     return (
-        '<section><h2>Quantiles</h2><div class="wide"><table><thead><tr>'
-        f'<th class="text">label</th><th class="text">unit</th><th>structures</th>{heads}</tr>'
-        f"</thead><tbody>{lines}</tbody></table></div>"
-        "<p>All labels of all structures are in <code>labels.csv</code>.</p></section>"
+        table(heads, rows, texts=2)
+        + "<p>All labels of all structures are in <code>labels.csv</code>.</p>"
     )
+
+
+def _above(tolerance: float) -> str:
+    return f"above {_percent(tolerance)}"
 
 
 def _percent(value: float) -> str:

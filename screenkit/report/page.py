@@ -1,73 +1,106 @@
-"""One screening as one HTML page that needs nothing beside itself.
+"""What all pages share: the skeleton, and the blocks that they are built of.
 
-Styles and drawings stand in the page; no script, no font, no address outside. Every text that
-comes from a file is escaped. The page opens from a disk, in a mail, in ten years.
+A page needs nothing beside itself: style, script, drawings and pictures stand in it, and it asks
+nothing of any network, which its policy forbids. Every text that comes from a file is escaped. It
+opens from a disk, in a mail, in ten years; without its script it only does not sort.
+
+Not covered: what is in which page (`screening_page.py`, `label_page.py`, ...).
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
 
-from screenkit.ranking.ranking import Ranking
-from screenkit.report import svg
+from screenkit.report.figures import Figure, write_figures
+from screenkit.report.script import SCRIPT
 from screenkit.report.style import STYLE
-from screenkit.report.words import duration, figure, flags, number
+from screenkit.report.words import number
 from screenkit.store.publish import replace_text
 
-_SHOWN = 25
-_LONG_NAME = 120  # characters; the rest is in the tooltip
+PAGE = "report.html"
+"""Name of the page in the folder of a run."""
+_HASH = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+_POLICY = (
+    f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{_HASH}'; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a page under a heading."""
+
+    title: str
+    body: str
+    """As HTML; a section without any is left out."""
+    short: str = ""
+    """What it is called at the top of the page; the title where not said."""
+    note: str = ""
+    """A sentence below the heading."""
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
-    """What the page tells."""
+class Page:
+    """One page and its figures."""
 
-    title: str
-    ranking: Ranking
-    shortlist: Ranking
-    counts: Mapping[str, int]
-    """Structures by outcome: `ok`, `filtered`, `failed`."""
-    codes: Mapping[str, int]
-    """Structures by reason, those that are not `ok`."""
-    seconds: float
-    """Wall time of the run that ended with this page."""
-    structures_per_second: float
-    """Rate of that run, over what it did itself; NaN where it did nothing."""
-    recipe: str
-    """The recipe as used, in YAML."""
-    provenance: Mapping[str, str] = field(default_factory=dict)
-    """What one needs to do it again: command, versions, hashes. In the order shown."""
-    remarks: Sequence[str] = ()
-    """What a reader must know before believing the numbers."""
+    html: str
+    figures: Sequence[Figure] = ()
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        title: str,
+        lead: str,
+        sections: Sequence[Section],
+        figures: Sequence[Figure],
+    ) -> Page:
+        """Return a page.
+
+        Args:
+            kind: a word or two above the title.
+            title: plain text.
+            lead: a sentence below it, as HTML.
+            sections: in order.
+            figures: all that stand in them.
+        """
+        kept = [section for section in sections if section.body]
+        links = "".join(
+            f'<a href="#s{i}">{escape(section.short or section.title)}</a>'
+            for i, section in enumerate(kept)
+            if section.title
+        )
+        head = (
+            f'<header><p class="kind">{escape(kind)}</p><h1>{escape(title)}</h1>'
+            f'<p class="lead">{lead}</p></header>'
+        )
+        body = "".join(_section(section, i) for i, section in enumerate(kept))
+        # The cards come before the links, which lead below them.
+        first, rest = ("", body) if kept and kept[0].title else (_section(kept[0], 0), "")
+        if first:
+            rest = "".join(_section(section, i) for i, section in enumerate(kept) if i)
+        return cls(document(title, f"{head}{first}<nav>{links}</nav>{rest}"), figures)
+
+    def write(self, run: Path) -> None:
+        """Write the page, and then its figures, into the folder of a run.
+
+        Raises:
+            StorageError: the disk is full, or a file cannot be written.
+        """
+        replace_text(run / PAGE, self.html)
+        write_figures(self.figures, run)
 
 
-def write_page(study: Study, path: Path) -> None:
-    """Write the page. It appears whole or not at all.
-
-    Raises:
-        StorageError: the disk is full, or the file cannot be written.
-    """
-    replace_text(path, [page(study)])
-
-
-def page(study: Study) -> str:
-    """Return the page as HTML."""
-    body = "".join(
-        [
-            _head(study),
-            remark_list(study.remarks),
-            outcomes(study.counts),
-            _distribution(study),
-            _best(study),
-            reasons(study.codes),
-            again(study.provenance, study.recipe),
-        ]
-    )
-    return document(study.title, body)
+def _section(section: Section, place: int) -> str:
+    head = f"<h2>{escape(section.title)}</h2>" if section.title else ""
+    note = f"<p>{escape(section.note)}</p>" if section.note else ""
+    return f'<section id="s{place}">{head}{note}{section.body}</section>'
 
 
 def document(title: str, body: str) -> str:
@@ -80,30 +113,23 @@ def document(title: str, body: str) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "img-src data:; style-src 'unsafe-inline'\">"
+        '<meta name="color-scheme" content="light dark">'
+        '<meta name="referrer" content="no-referrer">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
-        f"<body><main>{body}</main></body></html>\n"
+        f"<body><main>{body}</main><script>{SCRIPT}</script></body></html>\n"
     )
 
 
-def _head(study: Study) -> str:
-    ranking = study.ranking
-    direction = "largest first" if ranking.better == "max" else "smallest first"
-    cards = [
-        (number(sum(study.counts.values())), "structures"),
-        (number(len(ranking)), "ranked"),
-        (number(len(study.shortlist)), "on the shortlist"),
-        (duration(study.seconds), "this run"),
-        (number(study.structures_per_second), "structures per second"),
-    ]
-    rules = ", then ".join(study.shortlist.rules)
-    rule = f" Shortlist: {escape(rules)}." if rules else ""
-    return (
-        f"<header><h1>{escape(study.title)}</h1>"
-        f"<p>Ranked by <b>{escape(_label(ranking, ranking.target))}</b>, {direction}.{rule}</p>"
-        f"</header>{card_row(cards)}"
-    )
+def opening(cards: Sequence[tuple[str, str]], remarks: Sequence[str]) -> Section:
+    """Return what stands above all else: numbers with what they count, and what to know first."""
+    return Section("", card_row(cards) + remark_list(remarks))
+
+
+def card_row(cards: Sequence[tuple[str, str]]) -> str:
+    """Return numbers and what they count, side by side, as HTML."""
+    shown = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in cards)
+    return f'<div class="cards">{shown}</div>'
 
 
 def remark_list(remarks: Sequence[str]) -> str:
@@ -111,112 +137,78 @@ def remark_list(remarks: Sequence[str]) -> str:
     if not remarks:
         return ""
     items = "".join(f"<li>{escape(remark)}</li>" for remark in remarks)
-    return f'<section class="remarks"><ul>{items}</ul></section>'
+    return f'<div class="remarks"><ul>{items}</ul></div>'
 
 
-def card_row(cards: Sequence[tuple[str, str]]) -> str:
-    """Return numbers and what they count, side by side, as HTML."""
-    shown = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in cards)
-    return f'<section class="cards">{shown}</section>'
+def reasons(codes: Mapping[str, int], total: int) -> str:
+    """Return the structures that are not `ok` by reason as HTML; nothing where there are none.
 
-
-def outcomes(counts: Mapping[str, int]) -> str:
-    """Return the structures by outcome as HTML, a part of a bar for each."""
-    counts = {name: counts.get(name, 0) for name in ("ok", "filtered", "failed")}
-    legend = "".join(
-        f'<span><i class="{name}"></i>{number(count)} {name}</span>'
-        for name, count in counts.items()
-    )
-    return (
-        "<section><h2>Every structure has one outcome</h2>"
-        f'{svg.outcome_bar(counts)}<p class="legend">{legend}</p></section>'
-    )
-
-
-def _distribution(study: Study) -> str:
-    ranking, target = study.ranking, study.ranking.target
-    if not len(ranking):
-        return "<section><h2>Nothing could be ranked</h2></section>"
-    drawing = svg.histogram(
-        ranking.values(target), study.shortlist.values(target), _label(ranking, target)
-    )
-    return (
-        f"<section><h2>Predicted {escape(target)}</h2>{drawing}"
-        '<p class="legend"><span><i class="all"></i>ranked</span>'
-        '<span><i class="chosen"></i>on the shortlist</span></p></section>'
-    )
-
-
-def _best(study: Study) -> str:
-    shortlist = study.shortlist
-    rows = shortlist.rows(0, _SHOWN)
-    if not rows:
-        return "<section><h2>The shortlist is empty</h2></section>"
-    names = [shortlist.target, *(n for n in shortlist.target_names if n != shortlist.target)]
-    heads = "".join(f"<th>{_broken(_label(shortlist, name))}</th>" for name in names)
-    best = max(abs(row[shortlist.target]) for row in rows) or 1.0
-    lines = "".join(_row(row, names, best) for row in rows)
-    return (
-        f"<section><h2>The best {len(rows)} of {number(len(shortlist))} on the shortlist</h2>"
-        '<div class="wide"><table><thead><tr><th>rank</th><th class="text">name</th>'
-        f'{heads}<th>atoms</th><th>g/cm³</th><th class="text">flags</th></tr></thead>'
-        f"<tbody>{lines}</tbody></table></div>"
-        "<p>All of them are in <code>shortlist.csv</code>; every ranked structure is in "
-        "<code>ranking.csv</code>.</p></section>"
-    )
-
-
-def _row(row: Mapping[str, Any], names: Sequence[str], best: float) -> str:
-    name = str(row["name"])
-    short = name if len(name) <= _LONG_NAME else name[: _LONG_NAME - 1] + "…"
-    share = min(abs(row[names[0]]) / best, 1.0) * 100
-    values = "".join(f"<td>{figure(row[name])}</td>" for name in names[1:])
-    return (
-        f'<tr><td>{row["rank"]}</td><td class="name" title="{escape(name)}">{escape(short)}</td>'
-        f'<td class="main"><span style="width:{share:.1f}%"></span>'
-        f"<b>{figure(row[names[0]])}</b></td>"
-        f"{values}<td>{number(row['n_atoms'])}</td><td>{figure(row['density_g_cm3'])}</td>"
-        f'<td class="text flags">{escape(flags(row))}</td></tr>'
-    )
-
-
-def reasons(codes: Mapping[str, int]) -> str:
-    """Return the structures that are not `ok` by reason as HTML; nothing where there are none."""
+    Args:
+        codes: structures by reason.
+        total: structures of the library.
+    """
     if not codes:
         return ""
     most = max(codes.values())
     lines = "".join(
         f'<tr><td class="text"><code>{escape(code)}</code></td><td>{number(count)}</td>'
-        f'<td class="main reason"><span style="width:{count / most * 100:.1f}%"></span></td></tr>'
+        f"<td>{count / max(total, 1):.1%}</td>"
+        f'<td class="reason"><span style="width:{count / most * 100:.1f}%"></span></td></tr>'
         for code, count in sorted(codes.items(), key=lambda item: (-item[1], item[0]))
     )
     return (
-        "<section><h2>Why structures were left out</h2>"
-        f'<table class="reasons"><tbody>{lines}</tbody></table>'
-        "<p>Each of them, with what was found, is in <code>failures.csv</code>.</p></section>"
+        '<h3>Why structures were left out</h3><table class="reasons"><tbody>'
+        f"{lines}</tbody></table><p>Each of them, with what was found, is in "
+        "<code>failures.csv</code>.</p>"
     )
 
 
-def again(provenance: Mapping[str, str], recipe: str) -> str:
-    """Return what one needs to do a run again, as HTML."""
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
+    """Return a table as HTML.
+
+    Args:
+        heads: plain texts.
+        rows: cells, as HTML.
+        texts: how many columns at the left hold texts.
+    """
+    kind = ['class="text"' if i < texts else "" for i in range(len(heads))]
+    head = "".join(f"<th {k}>{escape(h)}</th>" for k, h in zip(kind, heads, strict=True))
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td {k}>{cell}</td>" for k, cell in zip(kind, row, strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    inside = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f'<div class="wide"><table>{inside}</table></div>'
+
+
+def facts(pairs: Mapping[str, str]) -> str:
+    """Return names and texts as a table in HTML; those without a text are left out."""
     lines = "".join(
         f'<tr><th class="text">{escape(key)}</th><td class="text"><code>{escape(value)}</code></td>'
         "</tr>"
-        for key, value in provenance.items()
+        for key, value in pairs.items()
+        if value
     )
-    return (
-        "<section><h2>To do it again</h2>"
-        f'<table class="facts"><tbody>{lines}</tbody></table>'
-        "<details><summary>The recipe as used</summary>"
-        f"<pre>{escape(recipe)}</pre></details></section>"
+    return f'<table class="facts"><tbody>{lines}</tbody></table>'
+
+
+def again(provenance: Mapping[str, str], recipe: str) -> Section:
+    """Return what one needs to do a run again."""
+    shown = (
+        f"<details><summary>The recipe as used</summary><pre>{escape(recipe)}</pre></details>"
+        if recipe
+        else ""
     )
+    return Section("To do it again", facts(provenance) + shown, "Provenance")
 
 
-def _label(ranking: Ranking, name: str) -> str:
-    unit = next((str(t["unit"]) for t in ranking.store.targets if t["name"] == name), "")
-    return f"{name} ({unit})" if unit else name
+def file_stem(name: str) -> str:
+    """Return a name as a part of that of a file: letters, digits, `.`, `_` and `-`."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip(".-")[:80] or "x"
 
 
-def _broken(label: str) -> str:
-    """Return a label that may be broken after each underscore."""
+def broken(label: str) -> str:
+    """Return a label as HTML that may be broken after each underscore."""
     return escape(label).replace("_", "_<wbr>")

@@ -48,9 +48,8 @@ def draw(chart: Chart) -> str:
     for layer in chart.layers:
         parts += _layer(layer, frame)
     for i, note in enumerate(chart.notes):
-        parts.append(
-            f'<text class="note" x="{frame.left + 10}" y="{_TOP + 16 + 17 * i}">{escape(note)}</text>'
-        )
+        place = f'x="{frame.left + 10}" y="{_TOP + 16 + 17 * i}"'
+        parts.append(f'<text class="note" {place}>{escape(note)}</text>')
     return "".join(parts) + "</svg>"
 
 
@@ -99,7 +98,9 @@ def _hexagons(layer: Hexagons, frame: _Frame) -> list[str]:
     for shade in range(1, SHADES + 1):
         here = shades == shade
         if here.any():
-            path = "".join(f"M{x:.1f} {y:.1f}{shape}" for x, y in zip(xs[here], ys[here], strict=True))
+            path = "".join(
+                f"M{x:.1f} {y:.1f}{shape}" for x, y in zip(xs[here], ys[here], strict=True)
+            )
             parts.append(f'<path class="hex h{shade}" d="{path}"/>')
     return parts
 

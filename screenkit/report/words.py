@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,11 @@ def figure(value: float) -> str:
     if not math.isfinite(value):
         return "–"
     return f"{value:#.4g}".rstrip(".").replace("-", "\u2212")
+
+
+def unit_text(unit: str) -> str:
+    """Return a unit with its squares and cubes raised: `m2/cm3` is `m²/cm³`."""
+    return re.sub(r"(?<=[A-Za-zÅ])\^?([23])(?![0-9A-Za-z])", lambda m: "²³"[int(m[1]) - 2], unit)
 
 
 def number(value: float) -> str:

@@ -9,16 +9,18 @@ Not covered: structures that are not `ok`; they stand in `predictions.h5` and `f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from screenkit.crystal.crystal import Crystal
 from screenkit.errors import Outcome
 from screenkit.plan import Plan
 from screenkit.store.layout import ATOMS, ATOMS_COLUMNS, SCHEMA_VERSION, STRUCTURES
-from screenkit.store.seal import replace_sealed
+from screenkit.store.seal import check_sealed, replace_sealed
 from screenkit.store.shard_file import ShardFile, read_shards, text_dtype
 
 KIND = "atoms"
@@ -109,3 +111,39 @@ def _copy(file: h5py.File, targets: Sequence[str], shards: Iterable[ShardFile]) 
         for t, target in enumerate(targets):
             file[f"{_WEIGHTS}/{target}"][atoms] = shard.arrays["weights"][:, t]
         row, atom = rows.stop, atoms.stop
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weighed:
+    """One structure with the weights of its atoms."""
+
+    name: str
+    crystal: Crystal
+    """n atoms."""
+    weights: np.ndarray
+    """(n,) float64, of one target."""
+    signed: bool
+    """Their sign matters, even where all have the same."""
+
+
+def read_atoms(path: Path, names: Container[str], target: str) -> Iterator[Weighed]:
+    """Yield those structures of a file that are asked for; none where it has no such target.
+
+    Raises:
+        StorageError: the file is damaged.
+    """
+    check_sealed(KIND, path)
+    with h5py.File(path, "r") as file:
+        if target not in file[_WEIGHTS]:
+            return
+        weights, group, atoms = file[f"{_WEIGHTS}/{target}"], file[STRUCTURES], file[ATOMS]
+        signed = weights.attrs.get("kind") == "gradient"
+        firsts, counts = group["first_atom"][:], group["n_atoms"][:]
+        for row, raw in enumerate(group["name"][:].tolist()):
+            if (name := raw.decode()) not in names:
+                continue
+            part = slice(int(firsts[row]), int(firsts[row] + counts[row]))
+            lattice = group["lattice"][row]
+            places = atoms["fractional"][part] @ lattice
+            crystal = Crystal(name, atoms["number"][part], places, lattice)
+            yield Weighed(name, crystal, weights[part], signed)

@@ -76,6 +76,13 @@ COLUMNS = (
     ),
 )
 
+SPREAD, LOW, HIGH = "_std", "_low", "_high"
+"""What the columns end in that say how sure a prediction is: spread over members, interval."""
+OOD_DISTANCE, OOD = "ood_distance", "ood"
+"""Distance from the training set, 1 at the threshold; and whether it is above 1."""
+EMBEDDING = "embedding"
+"""The dataset (structures, E) float16 of `predictions.h5`: structures as a network sees them."""
+
 RESERVED = frozenset({c.name for c in COLUMNS} | {c.field for c in COLUMNS})
 """What a target cannot be called, because a column already is."""
 

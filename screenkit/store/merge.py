@@ -19,7 +19,7 @@ import numpy as np
 
 from screenkit.errors import StorageError
 from screenkit.plan import Plan, Shard
-from screenkit.store.layout import COLUMNS, PREDICTIONS, SCHEMA_VERSION, Product
+from screenkit.store.layout import COLUMNS, EMBEDDING, PREDICTIONS, SCHEMA_VERSION, Product
 from screenkit.store.seal import replace_sealed
 from screenkit.store.shard_file import ShardFile, check_shards, read_shards, shard_path, text_dtype
 
@@ -27,6 +27,7 @@ SHARDS = "shards"
 """Name of the folder of shards in the run's folder."""
 
 _CHUNK = 4096  # rows
+_PACKED = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 
 
 def merge(
@@ -104,13 +105,7 @@ def _describe(
     product: Product,
 ) -> None:
     rows = plan.structures
-    how = {
-        "shape": (rows,),
-        "chunks": (min(rows, _CHUNK),),
-        "compression": "gzip",
-        "compression_opts": 4,
-        "shuffle": True,
-    }
+    how = {"shape": (rows,), "chunks": (min(rows, _CHUNK),), **_PACKED}
     file.attrs["schema_version"] = SCHEMA_VERSION
     file.attrs["plan"] = plan.stamp
     file.attrs["structures"] = rows
@@ -155,5 +150,19 @@ def _write(file: h5py.File, waiting: list[ShardFile], start: int, count: int) ->
     values = np.concatenate([shard.values for shard in waiting])[low : low + count]
     for i, target in enumerate(waiting[0].targets):
         file[str(file.attrs["product"])][target][start:stop] = values[:, i]
+    if EMBEDDING in waiting[0].arrays:
+        points = np.concatenate([shard.arrays[EMBEDDING] for shard in waiting])
+        _embedding(file, points.shape[1])[start:stop] = points[low : low + count]
     del waiting[: len(waiting) - (1 if rest else 0)]
     return stop
+
+
+def _embedding(file: h5py.File, width: int) -> h5py.Dataset:
+    """Return the dataset of structures as a network sees them; made where it is not there yet."""
+    if EMBEDDING not in file:
+        rows = int(file.attrs["structures"])
+        shape, chunk = (rows, width), (min(rows, _CHUNK), width)
+        dataset = file.create_dataset(EMBEDDING, shape, np.float16, chunks=chunk, **_PACKED)
+        dataset.attrs["unit"] = ""
+        dataset.attrs["meaning"] = "each structure as the model sees it, in deviations of training"
+    return file[EMBEDDING]

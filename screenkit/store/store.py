@@ -20,7 +20,7 @@ import h5py
 import numpy as np
 
 from screenkit.errors import Outcome, StorageError
-from screenkit.store.layout import COLUMNS, PREDICTIONS, Product
+from screenkit.store.layout import COLUMNS, EMBEDDING, PREDICTIONS, Product
 from screenkit.store.seal import check_sealed
 
 _CHUNK = 65_536  # rows
@@ -90,6 +90,22 @@ class Store:
         known: dict[bytes, str] = {}
         texts[:] = [known.setdefault(text, text.decode()) for text in data.tolist()]
         return texts
+
+    def embedding(self, rows: np.ndarray) -> np.ndarray | None:
+        """Return (n, E) float16 of some rows (n,), NaN of those that are not `ok`; None where the
+        model gave none."""
+        found: np.ndarray | None = None
+        with h5py.File(self.path, "r") as file:
+            if EMBEDDING not in file:
+                return None
+            data = file[EMBEDDING]
+            found = np.empty((len(rows), data.shape[1]), data.dtype)
+            chunk = rows // _CHUNK
+            for number in np.unique(chunk).tolist():
+                here = chunk == number
+                start = number * _CHUNK
+                found[here] = data[start : start + _CHUNK][rows[here] - start]
+        return found
 
     @property
     def names(self) -> np.ndarray:

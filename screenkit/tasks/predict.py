@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -28,14 +27,18 @@ from screenkit.executors.executor import ShardReport
 from screenkit.executors.readers import readers
 from screenkit.graph.batch import GraphBatch, collate, pack
 from screenkit.graph.graph import Graph
+from screenkit.models.calibration import LEVEL
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.contract import Model
+from screenkit.models.domain import Scope
 from screenkit.plan import Shard
 from screenkit.settings import Settings, worded
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
+from screenkit.tasks.ahead import ahead
 from screenkit.tasks.featurize import featurize_ahead, report
 from screenkit.tasks.gauge import Gauge
+from screenkit.tasks.judge import NOT_FINITE, Seen, columns_of, judge
 
 _BATCHES_AHEAD = 2
 _BATCH_ATOMS = {"cpu": 4096, "cuda": 65536}
@@ -52,6 +55,8 @@ class PredictSettings(Settings):
     not said, 4096 on a CPU, whose cache holds that much, and 65536 on CUDA."""
     device: Annotated[str, worded(r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N")] = "auto"
     """`auto` is CUDA where there is a device, else the CPU."""
+    level: float = Field(default=LEVEL, gt=0, lt=1)
+    """Share of structures whose true value is to lie between `TARGET_low` and `TARGET_high`."""
 
 
 def resolve_device(device: str) -> str:
@@ -82,8 +87,8 @@ def count_devices(device: str) -> int:
 
 
 @functools.lru_cache(maxsize=2)
-def load_network(path: Path, digest: str, device: str) -> tuple[Checkpoint, Model]:
-    """Return a checkpoint and its network on a device; read once in each process.
+def load_network(path: Path, digest: str, device: str) -> tuple[Checkpoint, Model, Scope | None]:
+    """Return a checkpoint, its network and its domain on a device; read once in each process.
 
     Raises:
         MismatchError: the file is no longer the one that the run began with.
@@ -94,7 +99,8 @@ def load_network(path: Path, digest: str, device: str) -> tuple[Checkpoint, Mode
             f"{path} changed while the run was going on",
             hint="put the old checkpoint back, or start anew with another --output",
         )
-    return checkpoint, checkpoint.build().to(device)
+    scope = None if checkpoint.domain is None else Scope(checkpoint.domain).to(device)
+    return checkpoint, checkpoint.build().to(device), scope
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,10 @@ class PredictTask:
         self, shard: Shard, documents: Sequence[Document], lost: Mapping[str, str] = {}
     ) -> ShardReport:
         started = time.monotonic()
-        rows = self._rows(documents, lost)
-        checkpoint, _ = self.network()
-        targets = [target.name for target in checkpoint.targets]
-        write_shard(self.folder, shard, rows, targets, self.stamp)
+        rows, arrays = self._rows(documents, lost)
+        columns = columns_of(self.network()[0], self.settings.level)
+        targets = [column["name"] for column in columns]
+        write_shard(self.folder, shard, rows, targets, self.stamp, arrays)
         return with_gauge(report(shard, rows, time.monotonic() - started))
 
     def attempt(self, documents: Sequence[Document]) -> None:
@@ -127,6 +133,9 @@ class PredictTask:
 
     def network(self) -> tuple[Checkpoint, Model]:
         """Return the checkpoint and its network on the device."""
+        return self._loaded()[:2]
+
+    def _loaded(self) -> tuple[Checkpoint, Model, Scope | None]:
         with _LOADING:
             return load_network(self.checkpoint, self.digest, resolve_device(self.settings.device))
 
@@ -134,13 +143,17 @@ class PredictTask:
         on_cpu = resolve_device(self.settings.device) == "cpu"
         return self.settings.batch_atoms or _BATCH_ATOMS["cpu" if on_cpu else "cuda"]
 
-    def _rows(self, documents: Sequence[Document], lost: Mapping[str, str]) -> list[Row]:
-        """Return one row per document, in their order."""
-        checkpoint, _ = self.network()
+    def _rows(
+        self, documents: Sequence[Document], lost: Mapping[str, str]
+    ) -> tuple[list[Row], dict[str, np.ndarray]]:
+        """Return one row per document, in their order, and what else is kept of them."""
+        checkpoint, _, scope = self._loaded()
         rows: list[Row] = []
-        for place, graph, output in self.walk(documents, lost, rows, run_network):
-            rows[place] = finish(rows[place], graph, output, checkpoint)
-        return rows
+        seen: list[Seen | None] = [None] * len(documents)
+        for place, graph, found in self.walk(documents, lost, rows, functools.partial(see, scope)):
+            seen[place] = found
+            rows[place] = without_memory(rows[place], graph, found is None)
+        return judge(rows, seen, checkpoint, self.settings.level)
 
     def walk(
         self,
@@ -200,16 +213,25 @@ def pinned(graphs: Sequence[Graph], device: torch.device) -> GraphBatch | None:
         return None
 
 
-def run_network(
-    network: Model, graphs: Sequence[Graph], batch: GraphBatch | None = None
-) -> list[np.ndarray | None]:
-    """Return (T,) float32 per graph: the network's outputs; None where memory does not allow it."""
+def see(
+    scope: Scope | None,
+    network: Model,
+    graphs: Sequence[Graph],
+    batch: GraphBatch | None = None,
+) -> list[Seen | None]:
+    """Return what the network says of each graph; None where memory does not allow it."""
 
-    def predict(batch: GraphBatch) -> list[np.ndarray]:
+    def work(batch: GraphBatch) -> list[Seen]:
         with torch.inference_mode():
-            return list(network(batch).float().cpu().numpy())
+            outputs, embeddings = network.each(batch)
+            values = outputs.float().cpu().numpy()
+            if scope is None:
+                return [Seen(one, None, np.nan) for one in values]
+            points, distances = scope(embeddings)
+            found = zip(values, points.cpu().numpy(), distances.tolist(), strict=True)
+            return [Seen(*one) for one in found]
 
-    return as_memory_allows(predict, graphs, next(network.parameters()).device, batch)
+    return as_memory_allows(work, graphs, next(network.parameters()).device, batch)
 
 
 def as_memory_allows(
@@ -245,61 +267,27 @@ def as_memory_allows(
     )
 
 
+def without_memory(row: Row, graph: Graph, refused: bool) -> Row:
+    """Return the row of a structure that has been to the network; stopped where it was refused."""
+    if row.name != graph.name:
+        raise RuntimeError(f"the prediction of {graph.name} came to the row of {row.name}")
+    if not refused:
+        return row
+    return row.stopped(
+        "out_of_memory", f"{len(graph)} atoms do not fit into the device's memory, even alone"
+    )
+
+
 def finish(row: Row, graph: Graph, output: np.ndarray | None, checkpoint: Checkpoint) -> Row:
-    """Return the row of a structure with its prediction, or why it has none.
+    """Return the row of a structure with its predictions alone, or why it has none.
 
     Args:
         output: (T,) of the network; None where memory did not allow it.
     """
-    if row.name != graph.name:
-        raise RuntimeError(f"the prediction of {graph.name} came to the row of {row.name}")
+    row = without_memory(row, graph, output is None)
     if output is None:
-        return row.stopped(
-            "out_of_memory", f"{len(graph)} atoms do not fit into the device's memory, even alone"
-        )
+        return row
     values = checkpoint.restore(output[None])[0]
     if not np.isfinite(values).all():
-        return row.stopped("prediction_not_finite", "the network's output is not a finite number")
+        return row.stopped("prediction_not_finite", NOT_FINITE)
     return dataclasses.replace(row, values=tuple(values.tolist()))
-
-
-def ahead(items: Iterable[_Item], depth: int) -> Iterator[_Item]:
-    """Yield the items, made by a thread of their own that is at most `depth` ahead.
-
-    An exception in the making is raised here, in its place.
-    """
-    made: queue.Queue[tuple[_Item | None, BaseException | None]] = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def offer(item: _Item | None, error: BaseException | None) -> bool:
-        while not stopped.is_set():
-            try:
-                made.put((item, error), timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def make() -> None:
-        try:
-            for item in items:
-                if not offer(item, None):
-                    return
-            offer(None, StopIteration())
-        except BaseException as error:  # noqa: BLE001  raised again by the one who waits
-            offer(None, error)
-
-    thread = threading.Thread(target=make, name="screenkit-ahead", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = made.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            assert item is not None
-            yield item
-    finally:
-        stopped.set()
-        thread.join()

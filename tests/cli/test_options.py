@@ -12,6 +12,7 @@ from typer.models import OptionInfo
 from screenkit.adsorption.conditions import AdsorptionSettings
 from screenkit.cli import (
     options,
+    options_campaign,
     options_clean,
     options_cluster,
     options_gcmc,
@@ -20,6 +21,7 @@ from screenkit.cli import (
     options_select,
     options_train,
 )
+from screenkit.cli.campaign import campaign
 from screenkit.cli.clean import clean
 from screenkit.cli.evaluate import evaluate
 from screenkit.cli.explain import explain
@@ -33,6 +35,7 @@ from screenkit.executors.hire import RunSettings
 from screenkit.gcmc.conditions import GcmcSettings
 from screenkit.learn.fit import FitSettings
 from screenkit.learn.labels import LabelSettings
+from screenkit.ranking.campaign import CampaignSettings
 from screenkit.ranking.ranking import RankSettings
 from screenkit.ranking.select import SelectSettings
 from screenkit.recipe import SINGULAR, Recipe
@@ -41,10 +44,10 @@ from screenkit.tasks.clean import CleanSettings
 from screenkit.tasks.explain import ExplainSettings
 from screenkit.tasks.predict import PredictSettings
 
-COMMANDS = [rank, clean, label, train, evaluate, explain, select, prepare]
+COMMANDS = [rank, clean, label, train, evaluate, explain, select, prepare, campaign]
 OUTSIDE_THE_RECIPE = {
     "source", "sources", "ids", "labels", "recipe", "output", "progress", "verbose", "quiet",
-    "debug", "dry_run", "run", "name",
+    "debug", "dry_run", "run", "name", "without", "command", "json",
 }  # fmt: skip
 """What to read, where to write and how to say so is not part of a study."""
 FOR_TWO_FIELDS = {"splits"}
@@ -59,6 +62,7 @@ OPTIONS = {
         | vars(options_runs)
         | vars(options_select)
         | vars(options_gcmc)
+        | vars(options_campaign)
         | vars(options_cluster)
     ).items()
     if get_args(value) and name != "Annotated"
@@ -90,6 +94,7 @@ OPTIONS = {
         ("Cycles", GcmcSettings, "cycles"),
         ("Initialization", GcmcSettings, "initialization"),
         ("SimulationSeed", GcmcSettings, "seed"),
+        ("Rounds", CampaignSettings, "rounds"),
         ("MaxError", GcmcSettings, "max_error"),
         ("MaxDrift", GcmcSettings, "max_drift"),
         ("MinDistance", CheckSettings, "min_distance"),

@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from screenkit.adsorption.force_field import find_force_field
+from screenkit.adsorption.force_field import ForceField, find_force_field
 from screenkit.errors import CrystalError, UsageError
 from screenkit.gcmc import graspa, raspa2, raspa3
 from screenkit.gcmc.conditions import GcmcSettings, pascals
 from screenkit.gcmc.deck import Deck, box_mass, folder_of, lint, repeats_of, seed_of
-from screenkit.gcmc.fugacity import fugacity_coefficient
+from screenkit.gcmc.fugacity import CRITICAL, fugacity_coefficient
 from tests.crystals import rock_salt
 
 FIELD = find_force_field("uff")
@@ -33,7 +33,7 @@ def deck(**said) -> Deck:
     usual = {
         "name": "NaCl", "folder": "decks/0001-NaCl/CO2_298K_15000Pa", "engine": "raspa3",
         "gas": "CO2", "temperature": 298.0, "pressure": 15_000.0, "fugacity_coefficient": 0.999,
-        "repeats": (3, 3, 3), "atoms": 216, "mass": 6312.6, "charged": True, "cutoff": 12.0,
+        "repeats": (3, 3, 3), "atoms": 216, "mass": 6312.6, "charges": "cif", "cutoff": 12.0,
         "truncation": "truncated", "cycles": 100, "initialization": 50, "blocks": 5, "seed": 7,
         "files": {},
     }  # fmt: skip
@@ -131,7 +131,7 @@ def test_the_label_of_an_atom_is_what_its_parameters_are_called():
 
 
 def test_without_charges_there_are_none_anywhere():
-    files = raspa3.deck_files(salt(), CO2, FIELD, deck(charged=False))
+    files = raspa3.deck_files(salt(), CO2, FIELD, deck(charges="none"))
     field = json.loads(files["force_field.json"])
     assert not any(atom["charge"] for atom in field["PseudoAtoms"])
     assert json.loads(files["simulation.json"])["Systems"][0]["ChargeMethod"] == "None"
@@ -156,6 +156,15 @@ def test_the_decks_of_all_engines_have_the_same_parameters():
         assert files["framework.cif"] == raspa3.framework_cif(salt(), deck())
 
 
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [({"truncation": "tail"}, FIELD), ({}, replace(FIELD, mixing="geometric"))],
+)
+def test_graspa_is_not_asked_for_what_it_would_do_otherwise(said: dict, field: ForceField):
+    with pytest.raises(UsageError, match="Lorentz-Berthelot mixing alone, and no tail"):
+        graspa.deck_files(salt(), CO2, field, deck(**said))
+
+
 def test_a_sphere_does_not_rotate():
     methane = FIELD.gas("CH4")
     said = raspa3.deck_files(salt(), methane, FIELD, deck(gas="CH4"))["simulation.json"]
@@ -178,6 +187,46 @@ def test_fugacities_follow_the_second_virial_coefficient(gas: str, virial: float
     found = fugacity_coefficient(gas, 298.0, pressure)
     slip = 18e-6 * pressure / (8.314 * 298.0)
     assert np.log(found) == pytest.approx(virial * pressure / (8.314 * 298.0), abs=slip)
+
+
+CONSTANTS = {
+    "H2": (33.145, 1296400.0, -0.219), "He": (5.1953, 228320.0, -0.3836),
+    "Ne": (44.4, 2661630.0, -0.0355), "Ar": (150.687, 4863000.0, -0.00219),
+    "Kr": (209.48, 5525000.0, -0.000894), "Xe": (289.733, 5842000.0, 0.00363),
+    "CH4": (190.564, 4599200.0, 0.01142), "C2H4": (282.35, 5041800.0, 0.0866),
+    "C2H6": (305.322, 4872200.0, 0.0995), "N2": (126.192, 3395800.0, 0.0372),
+    "O2": (154.581, 5043000.0, 0.0222), "CO2": (304.1282, 7377300.0, 0.22394),
+}  # fmt: skip
+"""Tc, Pc and omega of the package chemicals 1.5.2, its first choice of each. CoolProp 8.0.0 has the
+same to 1e-4, but for the omega of C2H6 (0.099) and Pc of O2 (0.07% more)."""
+
+
+def test_critical_constants_are_those_of_chemicals():
+    assert set(CRITICAL) == set(CONSTANTS)
+    for gas, constants in CONSTANTS.items():
+        assert CRITICAL[gas] == pytest.approx(constants, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("gas", "temperature", "pressure", "theirs"),
+    [
+        ("CO2", 298.0, 1e5, 0.994536), ("CO2", 298.0, 16e5, 0.914291),
+        ("CO2", 298.0, 50e5, 0.740923), ("CO2", 273.0, 30e5, 0.793962),
+        ("N2", 298.0, 100e5, 0.971755), ("CH4", 298.0, 65e5, 0.87297),
+        ("H2", 77.0, 100e5, 0.797535), ("Xe", 298.0, 50e5, 0.719379),
+        ("He", 298.0, 100e5, 1.019578), ("Ne", 77.0, 50e5, 0.876365),
+    ],
+)  # fmt: skip
+def test_fugacities_are_those_of_another_peng_robinson(
+    gas: str, temperature: float, pressure: float, theirs: float
+):
+    # Of the package thermo 0.6.1, which has more digits in the constants of the equation.
+    assert fugacity_coefficient(gas, temperature, pressure) == pytest.approx(theirs, rel=3e-5)
+
+
+def test_a_fugacity_is_the_one_that_raspa2_prints():
+    # Of RASPA 2.0.4, where the deck says none: CO2, 298 K, 16 bar.
+    assert fugacity_coefficient("CO2", 298.0, 16e5) == pytest.approx(0.9142909083, abs=1e-10)
 
 
 def test_a_gas_without_critical_constants_has_no_fugacity():

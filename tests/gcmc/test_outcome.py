@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from screenkit.gcmc import raspa2
@@ -62,50 +64,51 @@ def test_what_is_no_result_is_refused(facts):
     assert caught.value.code == "result_unreadable"
 
 
-PRINTED = """\
-RASPA 2.0.47
-External temperature: {t} [K]
-External Pressure: {p} [Pa]
-[Production] Current cycle: 0 out of 100
-Number of molecules:
-====================
-Component 0 [CO2]
--------------
-     Block[ 0] 6.1 [-]
-     --------
-     Average                                      6.3126000000 +/-       0.1000000000 [-]
-     Average loading absolute [mol/kg framework]          1.0 +/-       0.0158 [-]
-Enthalpy of adsorption:
-=======================
-     Average           -2400.0 +/-       120.0 [K]
-       -19.95 +/- 1.0 [KJ/MOL]
-{end}
-"""
+PRINTED = (Path(__file__).parent / "data" / "raspa-2.0.42.data").read_text()
+"""Of RASPA 2.0.4 from PyPI, which calls itself 2.0.42: Cu-BTC, CO2, 200 cycles. Parts left out."""
 
 
-def printed(folder, t="298.00000", p="15000.0000", end="Simulation finished,  0 warnings"):
+def printed(folder, what: str = "", instead: str = ""):
     output = folder / "Output" / "System_0"
     output.mkdir(parents=True, exist_ok=True)
-    (output / "output_framework.data").write_text(PRINTED.format(t=t, p=p, end=end))
+    assert what in PRINTED
+    (output / "output_framework.data").write_text(
+        PRINTED.replace(what, instead) if what else PRINTED
+    )
     return folder
 
 
+def simulated(**said):
+    return deck(engine="raspa2", temperature=298.0, pressure=100_000.0, **said)
+
+
 def test_raspa2_prints_molecules_heat_and_how_far_it_came(tmp_path):
-    found = raspa2.read_output(printed(tmp_path), deck(engine="raspa2"))
-    assert found.molecules == 6.3126
-    assert found.molecules_error == 0.1
-    assert (found.heat, found.heat_error) == (19.95, 1.0)
-    assert found.cycles == 100
-    assert found.version == "2.0.47"
+    found = raspa2.read_output(printed(tmp_path), simulated())
+    assert (found.molecules, found.molecules_error) == (34.125, 2.834546128)
+    assert (found.heat, found.heat_error) == (21.16834, 3.00606)
+    assert (found.cycles, found.version, found.seconds) == (200, "2.0.42", 8.371739)
+    # Five blocks: the one in the middle belongs half to each half.
+    assert found.halves == pytest.approx(
+        ((32.0 + 32.125 + 34.05 / 2) / 2.5, (34.05 / 2 + 37.55 + 34.9) / 2.5)
+    )
+    assert sum(found.halves) / 2 == pytest.approx(found.molecules)
 
 
-def test_an_output_of_raspa2_that_has_no_end_or_another_state_is_refused(tmp_path):
-    assert raspa2.read_output(tmp_path, deck()) is None
-    for said, code in (
-        ({"end": ""}, "cycles_short"),
-        ({"p": "16000.0"}, "result_of_another_deck"),
-        ({"t": "77.0"}, "result_of_another_deck"),
-    ):
-        with pytest.raises(ResultError) as caught:
-            raspa2.read_output(printed(tmp_path, **said), deck())
-        assert caught.value.code == code
+@pytest.mark.parametrize(
+    ("what", "instead", "code"),
+    [
+        ("Simulation finished", "", "cycles_short"),
+        ("External Pressure: 100000", "External Pressure: 15000", "result_of_another_deck"),
+        ("External temperature: 298", "External temperature: 77", "result_of_another_deck"),
+        ("RASPA 2.0.42", "RASPA 3.1.0", "another_version"),
+        ("RASPA 2.0.42", "", "another_version"),
+        ("Number of molecules:", "Molecules:", "result_unreadable"),
+    ],
+)
+def test_an_output_that_has_no_end_or_is_of_another_deck_or_version_is_refused(
+    tmp_path, what: str, instead: str, code: str
+):
+    assert raspa2.read_output(tmp_path, simulated()) is None
+    with pytest.raises(ResultError) as caught:
+        raspa2.read_output(printed(tmp_path, what, instead), simulated())
+    assert caught.value.code == code

@@ -11,10 +11,11 @@ import torch
 
 from screenkit.errors import CheckpointError
 from screenkit.graph.graph import GraphSettings
-from screenkit.models.checkpoint import Checkpoint, from_safetensors, to_safetensors
+from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.contract import Target
 from screenkit.models.knagcn import KNagcn, KNagcnSettings
 from screenkit.models.shelf import find_checkpoint, shipped
+from screenkit.models.weights_file import from_safetensors, to_safetensors
 
 SETTINGS = KNagcnSettings(k=4, width=8, head_width=8)
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from screenkit.ranking import diverse
-from screenkit.ranking.diverse import farthest, standardise
+from screenkit.farthest import farthest
+from screenkit.ranking.diverse import standardise
 
 
 def plainly(points: np.ndarray, count: int) -> list[int]:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from screenkit.learn.intervals import bounds, coverage, half_width, scores
+from screenkit.models.intervals import coverage, half_width
 
 
 def test_the_width_is_the_order_statistic_of_the_paper():

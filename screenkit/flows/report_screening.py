@@ -1,0 +1,242 @@
+"""The page of a screening, evaluated or not, from what lies in its folder.
+
+    predictions.h5, summary.json, recipe.yaml, shortlist.csv
+    + calibration.json, metrics.json and labelled_predictions.csv, explain/, the sources
+                                                                        -> Page
+
+What is not there is not shown, and the page says why.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from screenkit.crystal.library import Library
+from screenkit.errors import ScreenkitError
+from screenkit.flows.portraits import portraits, weighed_of
+from screenkit.flows.report_facts import Folder, cost_of, library_steps
+from screenkit.flows.report_labels import evaluation_of
+from screenkit.flows.run_sources import library_of
+from screenkit.ranking.ranking import Ranking, rank
+from screenkit.report.against import Quantity
+from screenkit.report.funnel import Step
+from screenkit.report.held_out import HeldOut
+from screenkit.report.page import Page
+from screenkit.report.screening_page import Predicted, ScreeningPage, screening_page
+from screenkit.report.shortlist_table import Column, Portrait, ShortlistTable
+from screenkit.store.store import Store
+
+LISTED = 300
+"""Rows of the table."""
+DRAWN = 48
+"""Structures with a drawing, the best of the shortlist."""
+LOOKED_AT = 300
+"""Structures that the map of elements is made of, the best of the shortlist."""
+CALIBRATION = "calibration.json"
+"""What a checkpoint knows of structures kept apart, in the folder of a run."""
+
+_BESIDE = ("_std", "_low", "_high")  # of a target, in columns of their own
+_OF_ALL = ("ood", "ood_distance")
+_GEOMETRY = {
+    "density_g_cm3": "density (g/cm³)",
+    "void_fraction": "void fraction",
+    "largest_included_sphere": "largest included sphere (Å)",
+    "largest_free_sphere": "largest free sphere (Å)",
+    "accessible_surface_area": "accessible surface (m²/cm³)",
+    "volume_per_atom": "cell volume per atom (Å³)",
+}
+"""What the structure itself is like, where a run knows it."""
+
+
+def screening(run: Path, sources: Sequence[Path] = (), library: Library | None = None) -> Page:
+    """Return the page of a screening.
+
+    Args:
+        run: its folder.
+        sources: the library, where it is no longer where it was.
+        library: the same, where it is open already.
+
+    Raises:
+        StorageError: the predictions are not there, or damaged.
+        RecipeError: the recipe cannot be read.
+    """
+    folder = Folder.open(run)
+    store = Store.open(run)
+    recipe = folder.recipe
+    ranking = rank(store, recipe.rank)
+    places = _shortlisted(run, len(ranking))
+    targets = _targets(ranking)
+    shown = ranking.keep(places[: max(LISTED, LOOKED_AT)], "")
+    doubts: list[str] = []
+    looks = _portraits(shown, run, sources, library, doubts)
+    evaluation = evaluation_of(run)
+    held = [*_calibration(run, folder, doubts), *(evaluation.held if evaluation else ())]
+    told = ScreeningPage(
+        title=folder.title,
+        lead=_lead(ranking, folder),
+        steps=_steps(ranking, store, folder, len(places)),
+        codes=store.codes,
+        targets=targets,
+        chosen=places,
+        geometry=_geometry(ranking),
+        shortlist=ShortlistTable(_rows(shown, LISTED), _columns(targets, ranking), looks),
+        listed=len(places),
+        held=held,
+        doubts=doubts,
+        seconds=folder.seconds,
+        rate=folder.rate,
+        cost=cost_of(folder),
+        recipe=folder.recipe_text,
+        provenance=folder.provenance,
+        remarks=folder.remarks,
+        kind="evaluation" if evaluation else "screening",
+        scores=evaluation.tables if evaluation else "",
+    )
+    return screening_page(told)
+
+
+def _shortlisted(run: Path, ranked: int) -> np.ndarray:
+    """Return (m,) int64: places of the shortlist in the ranking."""
+    path = run / "shortlist.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            ranks = [int(row["rank"]) for row in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError):
+        return np.empty(0, np.int64)
+    places = np.array(ranks, np.int64) - 1
+    return places[(places >= 0) & (places < ranked)]
+
+
+def _targets(ranking: Ranking) -> list[Predicted]:
+    """Return the targets, the one that ranks first."""
+    names = [str(target["name"]) for target in ranking.store.targets]
+    beside = {f"{name}{end}" for name in names for end in _BESIDE} | set(_OF_ALL)
+    own = [name for name in names if name not in beside]
+    order = sorted(own, key=lambda name: name != ranking.target)
+    return [
+        Predicted(name, _label(ranking, name), ranking.values(name).astype(np.float64))
+        for name in order
+    ]
+
+
+def _label(ranking: Ranking, name: str) -> str:
+    unit = next((str(t["unit"]) for t in ranking.store.targets if t["name"] == name), "")
+    return f"{name} ({unit})" if unit else name
+
+
+def _values(ranking: Ranking, name: str) -> np.ndarray | None:
+    """Return (n,) a column in the order of the ranking; None where the run has none."""
+    try:
+        return ranking.values(name).astype(np.float64)
+    except KeyError:
+        return None
+
+
+def _geometry(ranking: Ranking) -> list[Quantity]:
+    found = []
+    for name, label in _GEOMETRY.items():
+        values = _values(ranking, name)
+        if name == "volume_per_atom":
+            atoms = np.maximum(ranking.values("n_atoms"), 1)
+            values = ranking.values("volume_A3") / atoms
+        if values is not None:
+            found.append(Quantity(name, label, values))
+    return found
+
+
+def _columns(targets: Sequence[Predicted], ranking: Ranking) -> list[Column]:
+    better = {str(t["name"]): str(t.get("better", "max")) for t in ranking.store.targets}
+    better[ranking.target] = ranking.better
+    return [Column(t.name, t.label, better[t.name] == "max") for t in targets]
+
+
+def _rows(shown: Ranking, most: int) -> list[dict[str, Any]]:
+    """Return the rows of the table, with intervals and marks where the run has them."""
+    rows = shown.rows(0, most)
+    part = shown.keep(slice(0, most), "")
+    for name in (*(f"{shown.target}{end}" for end in _BESIDE), *_OF_ALL):
+        values = _values(part, name)
+        if values is not None:
+            for row, value in zip(rows, values.tolist(), strict=True):
+                row[name] = value
+    return rows
+
+
+def _portraits(
+    shown: Ranking, run: Path, sources: Sequence[Path], library: Library | None, doubts: list[str]
+) -> dict[str, Portrait]:
+    """Return what the shortlist looks like; where it cannot be read, why goes to `doubts`."""
+    names = shown.texts("name", 0, LOOKED_AT)
+    if not names:
+        return {}
+    try:
+        weighed = weighed_of(run, names[:DRAWN], shown.target)
+        where = library or library_of(run, shown.store, sources, "report")
+        return portraits(where, names, DRAWN, weighed)
+    except (ScreenkitError, OSError) as error:
+        said = error.message if isinstance(error, ScreenkitError) else str(error)
+        doubts.append(
+            f"No drawings and no map of elements: {said}. Where the sources are elsewhere: "
+            "screenkit report RUN SOURCE."
+        )
+        return {}
+
+
+def _calibration(run: Path, folder: Folder, doubts: list[str]) -> list[HeldOut]:
+    """Return what the checkpoint knows of structures that were kept apart."""
+    found = folder.json(CALIBRATION)
+    if found is None:
+        doubts.append(
+            "How far predictions may be off is not shown: this model keeps no predictions of "
+            "structures apart from its training."
+        )
+        return []
+    units = {str(t["name"]): str(t["unit"]) for t in Store.open(run).targets}
+    try:
+        level = float(found.get("level") or math.nan)
+        return [
+            _held(name, one, units.get(name, ""), level) for name, one in found["targets"].items()
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        doubts.append(f"{CALIBRATION} cannot be read, and is not shown.")
+        return []
+
+
+def _held(name: str, one: Mapping[str, Any], unit: str, level: float) -> HeldOut:
+    def numbers(key: str) -> np.ndarray | None:
+        values = one.get(key)
+        return None if values is None else np.array(values, dtype=np.float64)
+
+    prediction, label = numbers("prediction"), numbers("label")
+    if prediction is None or label is None or len(prediction) != len(label):
+        raise ValueError(name)
+    known = label[np.isfinite(label)]
+    is_class = bool(len(known)) and set(np.unique(known)) <= {0.0, 1.0}
+    return HeldOut(
+        name, unit, prediction, label, numbers("low"), numbers("high"), level, is_class
+    )  # fmt: skip
+
+
+def _steps(ranking: Ranking, store: Store, folder: Folder, listed: int) -> list[Step]:
+    steps = library_steps(store)
+    ok = store.outcomes["ok"]
+    if len(ranking) != ok:
+        steps.append(Step("predicted", len(ranking), "without a finite prediction: the others"))
+    where = folder.recipe.rank.where
+    if where is not None:
+        left = len(ranking.where(where))
+        steps.append(Step("fulfil the condition", left, f"where {where}"))
+    rule = folder.rules[-1] if folder.rules else ""
+    return [*steps, Step("on the shortlist", listed, rule)]
+
+
+def _lead(ranking: Ranking, folder: Folder) -> str:
+    direction = "largest first" if ranking.better == "max" else "smallest first"
+    rules = f" Shortlist: {', then '.join(folder.rules)}." if folder.rules else ""
+    return f"Ranked by {_label(ranking, ranking.target)}, {direction}.{rules}"

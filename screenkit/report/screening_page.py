@@ -1,0 +1,153 @@
+"""A screening, held against labels or not, as one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+import numpy as np
+
+from screenkit.report.against import Quantity, against
+from screenkit.report.chart import Chart
+from screenkit.report.elements_figure import elements_figure
+from screenkit.report.figures import Figure, side_by_side
+from screenkit.report.funnel import Step, funnel
+from screenkit.report.held_out import HeldOut, charts_of
+from screenkit.report.page import Page, Section, again, facts, file_stem, opening, reasons
+from screenkit.report.shortlist_table import ShortlistTable, shortlist_table
+from screenkit.report.spread import histogram
+from screenkit.report.words import duration, number
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """One target over all structures that are ranked."""
+
+    name: str
+    label: str
+    """With its unit."""
+    values: np.ndarray
+    """(n,) the best structure first."""
+
+
+@dataclass(frozen=True, eq=False)
+class ScreeningPage:
+    """What the page tells."""
+
+    title: str
+    lead: str
+    """What ranks and what chose, as plain text."""
+    steps: Sequence[Step]
+    """From the library to the shortlist."""
+    codes: Mapping[str, int]
+    """Structures by reason, those that are not `ok`."""
+    targets: Sequence[Predicted]
+    """The one that ranks first."""
+    chosen: np.ndarray
+    """(m,) places of the shortlist in the ranking."""
+    geometry: Sequence[Quantity]
+    """What is known of the structures that are ranked, beside predictions."""
+    shortlist: ShortlistTable
+    listed: int
+    """Structures on the shortlist; the table has the best of them."""
+    held: Sequence[HeldOut]
+    """What is known of how good the model is."""
+    doubts: Sequence[str]
+    """Why something is not shown, by the heading where it would stand."""
+    seconds: float
+    rate: float
+    """Structures per second; NaN where nothing was done."""
+    cost: Mapping[str, str]
+    recipe: str
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    remarks: Sequence[str] = ()
+    kind: str = "screening"
+    scores: str = ""
+    """Figures of an evaluation as numbers, in HTML."""
+
+
+def screening_page(told: ScreeningPage) -> Page:
+    """Return the page."""
+    total = told.steps[0].left if told.steps else 0
+    cards = [
+        (number(total), "structures"),
+        (number(len(told.targets[0].values)), "ranked"),
+        (number(told.listed), "on the shortlist"),
+        (duration(told.seconds), "this run"),
+        (number(told.rate), "structures per second"),
+    ]
+    way = funnel(told.steps)
+    scores, geometry = _scores(told), _geometry(told)
+    held = [Figure.of(chart) for one in told.held for chart in charts_of(one, _stem(one))]
+    elements = elements_figure(
+        [portrait.elements for portrait in told.shortlist.portraits.values()],
+        "structures on the shortlist",
+    )
+    made_of = [elements] if elements else []
+    sections = [
+        opening(cards, [*told.remarks, *told.doubts]),
+        Section(
+            "From the library to the shortlist", way.html + reasons(told.codes, total), "Funnel"
+        ),
+        _shortlist(told),
+        Section("Predictions", side_by_side(scores), note=_few(told)),
+        Section(
+            "How good the model is", told.scores + side_by_side(held), "Model",
+            "On structures whose labels are known.",
+        ),
+        Section(
+            "Predictions and structure", side_by_side(geometry), "Structure",
+            "What the structure alone says of the prediction, over all that are ranked.",
+        ),
+        Section("What the shortlist is made of", side_by_side(made_of), "Elements"),
+        Section("Cost", facts(told.cost)),
+        again(told.provenance, told.recipe),
+    ]  # fmt: skip
+    figures = [way, *scores, *held, *geometry, *made_of]
+    return Page.of(told.kind, told.title, escape(told.lead), sections, figures)
+
+
+def _stem(held: HeldOut) -> str:
+    prefix = "labels" if held.where.startswith("structures with") else "calibration"
+    return f"{prefix}-{file_stem(held.target)}"
+
+
+def _few(told: ScreeningPage) -> str:
+    return "" if len(told.targets[0].values) else "Nothing could be ranked."
+
+
+def _shortlist(told: ScreeningPage) -> Section:
+    rows = len(told.shortlist.rows)
+    if not rows:
+        return Section("The shortlist is empty", "<p>No structure is left; see the funnel.</p>")
+    which = f"The best {rows} of {number(told.listed)}. " if rows < told.listed else ""
+    files = (
+        f"<p>{which}All of the shortlist is in <code>shortlist.csv</code>, every ranked structure "
+        "in <code>ranking.csv</code>.</p>"
+    )
+    return Section("The shortlist", files + shortlist_table(told.shortlist), "Shortlist")
+
+
+def _scores(told: ScreeningPage) -> list[Figure]:
+    charts: list[Chart | None] = []
+    for i, target in enumerate(told.targets):
+        name = "score" if i == 0 else f"score-{file_stem(target.name)}"
+        known = np.isfinite(target.values)
+        picked = target.values[told.chosen]
+        picked = picked[np.isfinite(picked)]
+        charts.append(histogram(name, f"{target.name}", target.label, target.values[known], picked))
+    return [Figure.of(chart) for chart in charts if chart is not None]
+
+
+def _geometry(told: ScreeningPage) -> list[Figure]:
+    first = told.targets[0]
+    score = Quantity(first.name, first.label, first.values)
+    charts = [
+        against(
+            f"score-against-{file_stem(one.name)}", f"{first.name} against {one.label}", one, score,
+            told.chosen,
+        )
+        for one in told.geometry
+    ]  # fmt: skip
+    return [Figure.of(chart) for chart in charts if chart is not None]
