@@ -17,12 +17,14 @@ import h5py
 import pytest
 
 from screenkit.errors import MismatchError, SourceError, StorageError, UsageError
+from screenkit.executors.hire import RunSettings
 from screenkit.flows.gcmc_collect import collect
 from screenkit.flows.gcmc_prepare import Prepared, prepare
 from screenkit.flows.gcmc_run import run
 from screenkit.flows.screen import screen
 from screenkit.recipe import Recipe
 from tests.crystals import rock_salt, write_cif
+from tests.executors.slurm_cluster import Cluster
 from tests.models.tiny import write_tiny
 
 STAND_IN = """\
@@ -324,3 +326,38 @@ def test_raspalib_finds_an_ideal_gas_in_a_wide_box(tmp_path: Path):
     assert one.found.molecules == pytest.approx(ideal, abs=max(2 * one.found.molecules_error, 0.5))
     assert json.loads((made.output / deck.folder / "result.json").read_text())["version"]
     assert os.path.getsize(made.output / "results.h5") > 512
+
+
+ENGINE = """\
+import json, os, pathlib, sys
+said = json.loads(pathlib.Path("simulation.json").read_text())
+if said["Systems"][0]["ExternalPressure"] > 2e5:
+    sys.exit("no such force field")
+print(json.dumps({"engine": "raspa3", "version": "", "cycles": said["NumberOfCycles"],
+                  "molecules": 30.0, "molecules_error": 0.3, "heat": 20.0, "heat_error": 1.0}))
+"""
+
+
+@pytest.mark.slurm
+@pytest.mark.slow
+def test_decks_are_simulated_by_jobs_and_one_that_dies_there_leaves_its_reason(
+    slurm: Cluster, salts: Path, tmp_path: Path
+):
+    prepare([salts], recipe(pressures=["1bar", "5bar"]), tmp_path / "decks")
+    (tmp_path / "site.yaml").write_text("jobs: 2\ntime: 5\nmemory: 500M\n")
+    (tmp_path / "engine.py").write_text(ENGINE)
+    command = shlex.join([sys.executable, str(tmp_path / "engine.py")])
+    settings = RunSettings(executor="slurm", site=tmp_path / "site.yaml", poll=0.5)
+    ran = run(tmp_path / "decks", command=command, settings=settings)
+    assert (ran.done, len(ran.died)) == (2, 2)
+    codes = {one.deck.pressure: one.code for one in collect(tmp_path / "decks").simulations}
+    assert codes == {1e5: "", 5e5: "simulation_died"}
+    again = run(tmp_path / "decks", command=command, settings=settings)
+    assert (again.before, again.done, len(again.died)) == (2, 0, 2)
+    with pytest.raises(UsageError, match="the engine raspa3 is not|there is no program"):
+        run(tmp_path / "decks", command="no-such-engine", settings=settings)
+
+
+def test_simulations_have_no_other_executors(prepared: Prepared):
+    with pytest.raises(UsageError, match="this machine or with --executor slurm, not dask"):
+        run(prepared.output, settings=RunSettings(executor="dask"))
