@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from screenkit.crystal.blocks import read_blocks
 from screenkit.crystal.elements import SYMBOLS
 from screenkit.crystal.lexer import Words
-from screenkit.crystal.syntax import _read_by_gemmi
+from screenkit.crystal.syntax import _decode, _read_by_gemmi
 
 FILES = sorted((Path(__file__).parents[2] / "examples").rglob("*.cif"))
 
@@ -37,12 +37,9 @@ def assert_agrees_with_gemmi(text: bytes) -> bool:
 
 
 def test_the_files_of_the_examples_are_read_as_gemmi_reads_them():
-    left = [path for path in FILES if not assert_agrees_with_gemmi(path.read_bytes())]
-    assert len(left) < 0.1 * len(FILES)
-    for path in left:  # only what has to be mended is left to gemmi
-        warnings: list[str] = []
-        _read_by_gemmi(path.read_bytes().decode("ascii"), warnings.append)
-        assert warnings == ["syntax_repaired"], path
+    texts = [_decode(path.read_bytes(), [].append) for path in FILES]
+    assert FILES
+    assert all(assert_agrees_with_gemmi(text) for text in texts)
 
 
 ORDINARY = [
