@@ -116,10 +116,38 @@ class KNagcnConvolution(nn.Module):
         self, atoms: torch.Tensor, edges: torch.Tensor, neighbors: torch.Tensor
     ) -> torch.Tensor:
         """Return new atom vectors (N, F) from (N, F), edges (N, k * (E + G)), neighbours (N, k)."""
+        own, slots = self._maps(atoms)
+        return self._update(atoms, own, edges, sum_of_slots(slots, neighbors))
+
+    def first(
+        self,
+        table: torch.Tensor,
+        species: torch.Tensor,
+        edges: torch.Tensor,
+        neighbors: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return what `forward` does of `table[species]`, with each element mapped only once.
+
+        Args:
+            table: (Z, F), a vector for each element.
+            species: (N,), which of them each atom is.
+            edges: (N, k * (E + G)).
+            neighbors: (N, k).
+        """
+        own, slots = self._maps(table)
+        said = sum_of_slots(slots, species[neighbors])
+        return self._update(table[species], own[species], edges, said)
+
+    def _maps(self, atoms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what atoms (N, F) say of themselves, (N, F), and at each place, (N, k, F)."""
         own = self.own[: atoms.shape[1]]  # x_i is zero: its rows add nothing
-        total = torch.addmm(torch.addmm(self.bias, atoms, own), edges, self.edges)
         slots = (atoms @ self.neighbors).view(-1, *self.shape)
-        total = total + sum_of_slots(slots, neighbors)
+        return torch.addmm(self.bias, atoms, own), slots
+
+    def _update(
+        self, atoms: torch.Tensor, own: torch.Tensor, edges: torch.Tensor, said: torch.Tensor
+    ) -> torch.Tensor:
+        total = torch.addmm(own, edges, self.edges) + said
         return atoms + torch.relu(self.norm(total))
 
 
@@ -195,6 +223,9 @@ class KNagcn(Model):
         neighbors: torch.Tensor,
     ) -> torch.Tensor:
         edges = torch.cat([decays, geometry], dim=2).flatten(1)
-        for convolution in self.convolutions:
-            atoms = convolution(atoms, edges, neighbors)
+        for place, convolution in enumerate(self.convolutions):
+            if place == 0 and not torch.is_grad_enabled():
+                atoms = convolution.first(self.embedding.weight, batch.species, edges, neighbors)
+            else:
+                atoms = convolution(atoms, edges, neighbors)
         return self.output(torch.relu(self.hidden(mean_pool(atoms, batch))))
