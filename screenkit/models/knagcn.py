@@ -113,41 +113,23 @@ class KNagcnConvolution(nn.Module):
         self.shape = (k, width)
 
     def forward(
-        self, atoms: torch.Tensor, edges: torch.Tensor, neighbors: torch.Tensor
-    ) -> torch.Tensor:
-        """Return new atom vectors (N, F) from (N, F), edges (N, k * (E + G)), neighbours (N, k)."""
-        own, slots = self._maps(atoms)
-        return self._update(atoms, own, edges, sum_of_slots(slots, neighbors))
-
-    def first(
         self,
-        table: torch.Tensor,
-        species: torch.Tensor,
+        atoms: torch.Tensor,
         edges: torch.Tensor,
         neighbors: torch.Tensor,
+        species: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return what `forward` does of `table[species]`, with each element mapped only once.
+        """Return new atom vectors (N, F) from (N, F), edges (N, k * (E + G)), neighbours (N, k).
 
-        Args:
-            table: (Z, F), a vector for each element.
-            species: (N,), which of them each atom is.
-            edges: (N, k * (E + G)).
-            neighbors: (N, k).
+        With `species` (N,), `atoms` are the vectors of elements instead, (Z, F), and each is mapped
+        once, not once for each of its atoms.
         """
-        own, slots = self._maps(table)
-        said = sum_of_slots(slots, species[neighbors])
-        return self._update(table[species], own[species], edges, said)
-
-    def _maps(self, atoms: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what atoms (N, F) say of themselves, (N, F), and at each place, (N, k, F)."""
-        own = self.own[: atoms.shape[1]]  # x_i is zero: its rows add nothing
+        # x_i is zero: its rows of the map add nothing.
+        own = torch.addmm(self.bias, atoms, self.own[: atoms.shape[1]])
         slots = (atoms @ self.neighbors).view(-1, *self.shape)
-        return torch.addmm(self.bias, atoms, own), slots
-
-    def _update(
-        self, atoms: torch.Tensor, own: torch.Tensor, edges: torch.Tensor, said: torch.Tensor
-    ) -> torch.Tensor:
-        total = torch.addmm(own, edges, self.edges) + said
+        if species is not None:
+            atoms, own, neighbors = atoms[species], own[species], species[neighbors]
+        total = torch.addmm(own, edges, self.edges) + sum_of_slots(slots, neighbors)
         return atoms + torch.relu(self.norm(total))
 
 
@@ -223,9 +205,10 @@ class KNagcn(Model):
         neighbors: torch.Tensor,
     ) -> torch.Tensor:
         edges = torch.cat([decays, geometry], dim=2).flatten(1)
-        for place, convolution in enumerate(self.convolutions):
-            if place == 0 and not torch.is_grad_enabled():
-                atoms = convolution.first(self.embedding.weight, batch.species, edges, neighbors)
-            else:
-                atoms = convolution(atoms, edges, neighbors)
+        species = None
+        if not torch.is_grad_enabled():
+            atoms, species = self.embedding.weight, batch.species
+        for convolution in self.convolutions:
+            atoms = convolution(atoms, edges, neighbors, species)
+            species = None
         return self.output(torch.relu(self.hidden(mean_pool(atoms, batch))))

@@ -211,7 +211,7 @@ def test_elements_mapped_once_are_atoms_mapped_one_by_one():
     table, species = torch.randn(4, 5).double(), torch.randint(0, 4, (7,))
     edges, neighbors = torch.randn(7, 3 * (4 + 2)).double(), torch.randint(0, 7, (7, 3))
     torch.testing.assert_close(
-        layer.first(table, species, edges, neighbors), layer(table[species], edges, neighbors)
+        layer(table, edges, neighbors, species), layer(table[species], edges, neighbors)
     )
 
 
