@@ -1,8 +1,8 @@
 """CIF bytes -> Crystal, or the reason why not.
 
-gemmi splits the text into tags and values (`syntax.py`); everything else is decided here and in
-the rooms beside (`sites.py`, `symmetry.py`, `expand.py`), because no CIF library says no to a
-negative cell, a dummy atom or half an atom. What is accepted with a doubt carries a warning code.
+`syntax.py` splits the text into tags and values; everything else is decided here and in the rooms
+beside (`sites.py`, `symmetry.py`, `expand.py`), because no CIF library says no to a negative cell,
+a dummy atom or half an atom. What is accepted with a doubt carries a warning code.
 All codes are explained in `docs/outcomes.md`.
 
 Not covered: disorder, Cartesian coordinates, mmCIF, CIF2, magnetic structures, several structures
@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from gemmi import cif
 
+from screenkit.crystal.blocks import Block
 from screenkit.crystal.cell import ANGLE_TAGS, LENGTH_TAGS, is_rhombohedral, read_lattice
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import atomic_number
@@ -46,7 +47,7 @@ _HERMANN_MAUGUIN = (
 )
 _NUMBER = ("_space_group_IT_number", "_symmetry_Int_Tables_number")
 _COORDINATES = tuple(
-    f"_atom_site_{kind}_{axis}" for kind in ("fract", "Cartn") for axis in ("x", "y", "z")
+    f"_atom_site_{kind}_{axis}" for kind in ("fract", "cartn") for axis in ("x", "y", "z")
 )
 _SITE_TAGS = {
     "_atom_type_partial_charge": "_atom_type_partial_charge",  # PORMAKE, fapswitch
@@ -100,74 +101,43 @@ def read_cif(data: bytes, name: str) -> Crystal:
 # ---------------------------------------------------------------- blocks and tags
 
 
-def _structure_block(document: cif.Document, warn: _Warnings) -> cif.Block:
-    found = [
-        block for block in document if any(len(block.find_values(tag)) for tag in _COORDINATES)
-    ]
+def _structure_block(blocks: Sequence[Block], warn: _Warnings) -> Block:
+    found = [block for block in blocks if not block.places.keys().isdisjoint(_COORDINATES)]
     if len(found) > 1:
         raise CrystalError("multiple_structures", f"{len(found)} structures in one file; split it")
     if not found:
-        raise _why_no_structure(document)
+        raise _why_no_structure(blocks)
     block = found[0]
     if not block.name.strip():
         warn("empty_block_name")
-    try:
-        block.check_empty_loops("")
-    except RuntimeError:
+    if block.has_empty_loop:
         warn("empty_loop")
     return block
 
 
-def _why_no_structure(document: cif.Document) -> CrystalError:
-    for block in document:
-        if any(len(block.find_values(f"_atom_site.{tag}")) for tag in ("id", "label", "fract_x")):
+def _why_no_structure(blocks: Sequence[Block]) -> CrystalError:
+    for block in blocks:
+        if any(f"_atom_site.{tag}" in block.places for tag in ("id", "label", "fract_x")):
             return CrystalError("unsupported_dialect", "this is mmCIF (names with a dot)")
-        if len(block.find_values("_atom_site_label")):
+        if "_atom_site_label" in block.places:
             return CrystalError("no_fract_coords", "atom sites without fractional coordinates")
-    return CrystalError("no_structure", f"no atom sites in {len(document)} data block(s)")
+    return CrystalError("no_structure", f"no atom sites in {len(blocks)} data block(s)")
 
 
-def _value(block: cif.Block, *tags: str) -> str:
-    """Return the value of the first of these tags that has one, else nothing."""
-    for tag in tags:
-        raw = block.find_value(tag)
-        if raw is not None and not cif.is_null(raw):
-            return cif.as_string(raw).strip()
-    return ""
-
-
-def _site_columns(block: cif.Block) -> Columns:
-    loop = next(
-        (loop for tag in _COORDINATES if (loop := block.find_loop(tag).get_loop()) is not None),
-        None,
-    )
-    if loop is None:  # one atom, not in a loop
-        pairs = {key: block.find_value(tag) for tag, key in _SITE_TAGS.items()}
-        return {key: [_unquoted(raw)] for key, raw in pairs.items() if raw is not None}
-    if loop.length() > MAX_ATOMS:
+def _site_columns(block: Block) -> Columns:
+    """Return the columns of the loop that has the coordinates; of one atom they may be pairs."""
+    first = next(tag for tag in _COORDINATES if tag in block.places)
+    places = block.beside(first)
+    if len(places) == 1:
+        places = block.pairs()
+    if len(block.words[places[first]]) > MAX_ATOMS:
         raise too_many_atoms(MAX_ATOMS)
-    columns: Columns = {}
-    for tag in loop.tags:
-        key = _SITE_TAGS_LOWER.get(tag.lower())
-        if key is not None:
-            values = list(block.find_loop(tag))
-            text = "".join(values)
-            if "'" in text or '"' in text or ";" in text:
-                values = [_unquoted(value) for value in values]
-            columns[key] = values
-    return columns
+    return {key: block.words[places[tag]] for tag, key in _SITE_TAGS.items() if tag in places}
 
 
-_SITE_TAGS_LOWER = {tag.lower(): key for tag, key in _SITE_TAGS.items()}
-
-
-def _unquoted(raw: str) -> str:
-    return cif.as_string(raw) if raw[:1] in ("'", '"', ";") else raw
-
-
-def _read_lattice(block: cif.Block, warn: _Warnings) -> np.ndarray:
-    lengths = [_value(block, tag) for tag in LENGTH_TAGS]
-    angles = [_value(block, tag) for tag in ANGLE_TAGS]
+def _read_lattice(block: Block, warn: _Warnings) -> np.ndarray:
+    lengths = [block.value(tag) for tag in LENGTH_TAGS]
+    angles = [block.value(tag) for tag in ANGLE_TAGS]
     return read_lattice(lengths, angles, warn)
 
 
@@ -193,7 +163,7 @@ def _chosen(sites: Sites, keep: np.ndarray) -> Sites:
     return Sites(sites.numbers[keep], sites.fractional[keep], charges)
 
 
-def _all_atoms(sites: Sites, block: cif.Block, lattice: np.ndarray, warn: _Warnings) -> Sites:
+def _all_atoms(sites: Sites, block: Block, lattice: np.ndarray, warn: _Warnings) -> Sites:
     symmetry = _read_symmetry(block)
     rhombohedral = not symmetry.operators and is_rhombohedral(lattice)
     operators = find_operators(symmetry, rhombohedral)
@@ -216,26 +186,25 @@ def _all_atoms(sites: Sites, block: cif.Block, lattice: np.ndarray, warn: _Warni
     return _chosen(atoms, keep)
 
 
-def _read_symmetry(block: cif.Block) -> Symmetry:
+def _read_symmetry(block: Block) -> Symmetry:
     operators: tuple[str, ...] = ()
     for tag in _OPERATORS:
-        column = block.find_values(tag)
-        operators = tuple(_unquoted(raw) for raw in column if not cif.is_null(raw))
+        operators = tuple(block.texts(tag))
         if operators:
             break
     return Symmetry(
         operators=operators,
-        hall=_value(block, *_HALL),
-        hermann_mauguin=_value(block, *_HERMANN_MAUGUIN),
-        number=_value(block, *_NUMBER),
+        hall=block.value(*_HALL),
+        hermann_mauguin=block.value(*_HERMANN_MAUGUIN),
+        number=block.value(*_NUMBER),
     )
 
 
 # ---------------------------------------------------------------- what the file says about itself
 
 
-def _compare_volume(block: cif.Block, lattice: np.ndarray, warn: _Warnings) -> None:
-    text = _value(block, "_cell_volume")
+def _compare_volume(block: Block, lattice: np.ndarray, warn: _Warnings) -> None:
+    text = block.value("_cell_volume")
     if not text:
         return
     volume = float(np.prod(np.diag(lattice)))  # the lattice is triangular
@@ -247,9 +216,9 @@ def _compare_volume(block: cif.Block, lattice: np.ndarray, warn: _Warnings) -> N
         warn("volume_mismatch")
 
 
-def _compare_formula(block: cif.Block, numbers: np.ndarray, warn: _Warnings) -> None:
+def _compare_formula(block: Block, numbers: np.ndarray, warn: _Warnings) -> None:
     """Warn where `_chemical_formula_sum` has other elements or proportions than the cell."""
-    text = _value(block, "_chemical_formula_sum")
+    text = block.value("_chemical_formula_sum")
     stated: dict[int, float] = {}
     for token in text.replace(",", " ").split():
         match = re.fullmatch(r"([A-Z][a-z]?)(\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})?", token, re.ASCII)

@@ -20,7 +20,7 @@ import numpy as np
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import VAN_DER_WAALS_RADII
 from screenkit.crystal.kernel import kernel
-from screenkit.crystal.neighbors import search_divisions, sort_into_cells
+from screenkit.crystal.nearest import search_divisions, sort_into_cells
 
 FARTHEST = 60.0
 """Å. Distances from surfaces are cut there: no crystal has a pore of 120 Å."""

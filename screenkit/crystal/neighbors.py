@@ -1,12 +1,8 @@
-"""The k nearest periodic images of every atom: the hot loop of screenkit.
+"""The k nearest periodic images of every atom, in an order that does not hang on the machine.
 
-Atoms are sorted into cells about one search radius wide; each atom looks into the cells around
-it and keeps its nearest candidates in a short sorted list. An atom that finds too few looks again
-with a larger radius, so that every atom gets k neighbours, however empty the crystal. Work and
-memory grow linearly with the number of atoms.
-
-Images are neighbours like any other, those of the atom itself included. The list is directed:
-each atom keeps its own nearest.
+Every atom gets k neighbours, however empty the crystal (`nearest.py` finds them). Images are
+neighbours like any other, those of the atom itself included. The list is directed: each atom keeps
+its own nearest.
 
 Not covered: neighbours within a fixed cutoff without a number; which of them are bonded
 (`voronoi.py`).
@@ -22,6 +18,7 @@ import numpy as np
 
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.kernel import kernel
+from screenkit.crystal.nearest import IMAGE_BITS, IMAGE_ORIGIN, nearest, search_divisions
 from screenkit.crystal.roundoff import order_by_roundoff
 from screenkit.errors import CrystalError
 
@@ -34,9 +31,6 @@ A gap and not a grid: any rounding grid has edges that noise crosses. CIF coordi
 decimals place an atom of a 20 Å cell within 2e-4 Å.
 """
 
-_SPARE = 24  # candidates kept beyond k, so that a shell cut at place k is seen whole
-_IMAGE_BITS = 12
-_IMAGE_ORIGIN = 1 << (_IMAGE_BITS - 1)
 _MAX_CELLS_SEARCHED = 2_000_000
 
 
@@ -89,7 +83,7 @@ def find_neighbors(crystal: Crystal, k: int, ties: Ties = "environment") -> Neig
             "many images to search",
         )
     fractional = crystal.fractional - np.floor(crystal.fractional)
-    candidates, codes, found = _nearest(
+    candidates, codes, found = nearest(
         fractional, lattice, heights, divisions, k, radius, TIE_TOLERANCE
     )
     tied = np.zeros((n, k), dtype=np.bool_)
@@ -97,7 +91,7 @@ def find_neighbors(crystal: Crystal, k: int, ties: Ties = "environment") -> Neig
         _order_by_index(candidates, codes, found)
         _mark_ties(candidates, found, tied, TIE_TOLERANCE)
     elif ties == "published":
-        order_by_roundoff(candidates, codes, found, fractional, lattice, _IMAGE_BITS)
+        order_by_roundoff(candidates, codes, found, fractional, lattice, IMAGE_BITS)
         _mark_ties(candidates, found, tied, TIE_TOLERANCE)
     else:
         numbers = np.ascontiguousarray(crystal.numbers, dtype=np.int64)
@@ -110,127 +104,7 @@ def _first_radius(atoms_per_a3: float, k: int) -> float:
     """Å. A sphere that holds k atoms on average, but no more than a framework's usual k need."""
     even = (3.0 * k / (4.0 * math.pi * atoms_per_a3)) ** (1.0 / 3.0)
     # Pores make the mean density a poor guide: linkers have 12 neighbours within 4 Å.
-    return min(1.1 * even, 4.2 * (k / 12.0) ** (1.0 / 3.0))
-
-
-def search_divisions(heights: np.ndarray, radius: float, n: int) -> np.ndarray:
-    """(3,) int64. Search cells along each axis, about a radius wide; few more than atoms."""
-    divisions = np.maximum(1, np.floor(heights / radius))
-    excess = float(np.prod(divisions)) / (4.0 * n + 27.0)
-    if excess > 1.0:
-        divisions = np.maximum(1, np.floor(divisions / excess ** (1.0 / 3.0)))
-    return divisions.astype(np.int64)
-
-
-@kernel
-def sort_into_cells(fractional, divisions):
-    """Return each atom's cell, the atoms in order of cell, and where each cell begins."""
-    n = fractional.shape[0]
-    na, nb, nc = divisions
-    cell = np.empty(n, np.int64)
-    begin = np.zeros(na * nb * nc + 1, np.int64)
-    for i in range(n):
-        a = min(int(fractional[i, 0] * na), na - 1)
-        b = min(int(fractional[i, 1] * nb), nb - 1)
-        c = min(int(fractional[i, 2] * nc), nc - 1)
-        cell[i] = (a * nb + b) * nc + c
-        begin[cell[i] + 1] += 1
-    for m in range(na * nb * nc):
-        begin[m + 1] += begin[m]
-    order = np.empty(n, np.int64)
-    fill = begin[:-1].copy()
-    for i in range(n):
-        order[fill[cell[i]]] = i
-        fill[cell[i]] += 1
-    return order, begin
-
-
-@kernel
-def _nearest(fractional, lattice, heights, divisions, k, first_radius, gap):
-    """Return distances and packed (index, image) of the nearest of each atom, k at least."""
-    n = fractional.shape[0]
-    room = k + _SPARE
-    na, nb, nc = divisions
-    order, begin = sort_into_cells(fractional, divisions)
-    cartesian = np.empty((n, 3), np.float64)
-    for s in range(n):
-        i = order[s]
-        for x in range(3):
-            cartesian[s, x] = (
-                fractional[i, 0] * lattice[0, x]
-                + fractional[i, 1] * lattice[1, x]
-                + fractional[i, 2] * lattice[2, x]
-            )
-    best = np.empty((n, room), np.float64)
-    codes = np.empty((n, room), np.int64)
-    found = np.empty(n, np.int64)
-    for s in range(n):
-        i = order[s]
-        x0, y0, z0 = cartesian[s]
-        fa, fb, fc = fractional[i, 0] * na, fractional[i, 1] * nb, fractional[i, 2] * nc
-        mine, code = best[i], codes[i]
-        radius = first_radius
-        while True:
-            count = 0
-            limit = radius * radius
-            ra, rb, rc = (
-                radius * na / heights[0],
-                radius * nb / heights[1],
-                radius * nc / heights[2],
-            )
-            for ia in range(math.floor(fa - ra), math.floor(fa + ra) + 1):
-                ma = ia // na
-                for ib in range(math.floor(fb - rb), math.floor(fb + rb) + 1):
-                    mb = ib // nb
-                    row = ((ia - ma * na) * nb + (ib - mb * nb)) * nc
-                    for ic in range(math.floor(fc - rc), math.floor(fc + rc) + 1):
-                        mc = ic // nc
-                        cell = row + ic - mc * nc
-                        if begin[cell] == begin[cell + 1]:
-                            continue
-                        tx = ma * lattice[0, 0] + mb * lattice[1, 0] + mc * lattice[2, 0] - x0
-                        ty = ma * lattice[0, 1] + mb * lattice[1, 1] + mc * lattice[2, 1] - y0
-                        tz = ma * lattice[0, 2] + mb * lattice[1, 2] + mc * lattice[2, 2] - z0
-                        home = ma == 0 and mb == 0 and mc == 0
-                        image = (
-                            ((ma + _IMAGE_ORIGIN) << (2 * _IMAGE_BITS))
-                            | ((mb + _IMAGE_ORIGIN) << _IMAGE_BITS)
-                            | (mc + _IMAGE_ORIGIN)
-                        )
-                        for t in range(begin[cell], begin[cell + 1]):
-                            if home and t == s:
-                                continue
-                            dx = cartesian[t, 0] + tx
-                            dy = cartesian[t, 1] + ty
-                            dz = cartesian[t, 2] + tz
-                            d2 = dx * dx + dy * dy + dz * dz
-                            if d2 > limit:
-                                continue
-                            if count == room:
-                                if d2 >= mine[count - 1]:
-                                    continue
-                                place = count - 1
-                            else:
-                                place = count
-                                count += 1
-                            while place > 0 and mine[place - 1] > d2:
-                                mine[place] = mine[place - 1]
-                                code[place] = code[place - 1]
-                                place -= 1
-                            mine[place] = d2
-                            code[place] = (order[t] << (3 * _IMAGE_BITS)) | image
-            # The shell at place k must be whole, or its order would depend on the radius.
-            if count >= k:
-                last = k - 1
-                while last + 1 < count and math.sqrt(mine[last + 1]) - math.sqrt(mine[last]) <= gap:
-                    last += 1
-                if last + 1 < count or count == room or radius - math.sqrt(mine[last]) > gap:
-                    break
-            radius *= 1.3
-        found[i] = count
-        for m in range(count):
-            mine[m] = math.sqrt(mine[m])
-    return best, codes, found
+    return min(1.2 * even, 4.6 * (k / 12.0) ** (1.0 / 3.0))
 
 
 @kernel
@@ -279,7 +153,7 @@ def _compare_atoms(a, b, numbers, profiles, k, tolerance):
 @kernel
 def _order_by_environment(distances, codes, found, k, numbers, tied, tolerance):
     profiles = distances[:, :k].copy()
-    shift = 3 * _IMAGE_BITS
+    shift = 3 * IMAGE_BITS
     for i in range(distances.shape[0]):
         d, c = distances[i], codes[i]
         first = 0
@@ -317,14 +191,14 @@ def _unpack(distances, codes, k, fractional, lattice):
     indices = np.empty((n, k), np.int32)
     offsets = np.empty((n, k, 3), np.int32)
     vectors = np.empty((n, k, 3), np.float64)
-    mask = (1 << _IMAGE_BITS) - 1
+    mask = (1 << IMAGE_BITS) - 1
     for i in range(n):
         for m in range(k):
             code = codes[i, m]
-            j = code >> (3 * _IMAGE_BITS)
-            a = ((code >> (2 * _IMAGE_BITS)) & mask) - _IMAGE_ORIGIN
-            b = ((code >> _IMAGE_BITS) & mask) - _IMAGE_ORIGIN
-            c = (code & mask) - _IMAGE_ORIGIN
+            j = code >> (3 * IMAGE_BITS)
+            a = ((code >> (2 * IMAGE_BITS)) & mask) - IMAGE_ORIGIN
+            b = ((code >> IMAGE_BITS) & mask) - IMAGE_ORIGIN
+            c = (code & mask) - IMAGE_ORIGIN
             indices[i, m] = j
             offsets[i, m, 0], offsets[i, m, 1], offsets[i, m, 2] = a, b, c
             da = fractional[j, 0] + a - fractional[i, 0]

@@ -6,16 +6,15 @@ Not covered: the uncertainty in brackets, which is read over; `?` and `.`, which
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 import numpy as np
 
+from screenkit.crystal.lexer import Words
 from screenkit.errors import CrystalError
 
 _NUMBER = re.compile(
     r"([+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d{1,6})?)(?:\(\d++\))?", re.ASCII
 )
-_NUMBER_BYTES = b"0123456789+-.eE"
 
 
 def read_number(text: str, tag: str, row: int | None = None) -> float:
@@ -31,15 +30,14 @@ def read_number(text: str, tag: str, row: int | None = None) -> float:
     return float(match.group(1))
 
 
-def read_numbers(texts: Sequence[str], tag: str) -> np.ndarray:
+def read_numbers(words: Words, tag: str) -> np.ndarray:
     """Return a column of CIF numbers, (n,) float64.
 
     Raises:
         CrystalError: bad_number, and which site has it.
     """
-    try:
-        if not "".join(texts).encode("ascii").translate(None, _NUMBER_BYTES):
-            return np.fromiter(map(float, texts), np.float64, len(texts))
-    except ValueError:  # UnicodeEncodeError too; the slow way says which value it is
-        pass
+    numbers = words.numbers()
+    if numbers is not None:
+        return numbers
+    texts = words.texts()
     return np.array([read_number(text, tag, row) for row, text in enumerate(texts, start=1)])

@@ -1,7 +1,7 @@
 """The atom sites of a CIF: columns of text -> elements, coordinates, charges.
 
-Works column by column: a 400-atom structure passes in a fraction of a millisecond, and only what
-the fast way refuses is looked at value by value.
+Works column by column, on the text itself; only what the fast way refuses is looked at value by
+value.
 
 Not covered: Cartesian coordinates, displacement parameters, bonds.
 """
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from screenkit.crystal.elements import SYMBOLS, atomic_number
+from screenkit.crystal.kernel import kernel
+from screenkit.crystal.lexer import Words
 from screenkit.crystal.number import read_number, read_numbers
 from screenkit.errors import CrystalError
 
@@ -39,10 +41,11 @@ SITE_TAGS = (
 )
 """What is read of the atom site loop; each stands after `_atom_site_`."""
 
-Columns = dict[str, list[str]]
-"""Tag of the atom site loop, without `_atom_site_` and in lower case -> its values, unquoted."""
+Columns = dict[str, Words]
+"""Tag of the atom site loop, without `_atom_site_` and in lower case -> its values."""
 
 _CHARGE_TAGS = ("charge", "partial_charge", "_atom_type_partial_charge")
+_NEAR_THIRD = 1.1e-4  # of three times a coordinate
 _DUMMIES = {"X", "DU", "DUM", "DUMMY", "Q"}
 _NOTHING = {"?", "."}
 
@@ -76,46 +79,49 @@ def read_sites(columns: Columns, warn: Callable[[str], None]) -> Sites:
     columns = _without_dummy_flags(columns, warn)
     _refuse_disorder(columns, warn)
     columns = _full_occupancy(columns, warn)
-    if not columns["fract_x"]:
+    if not len(columns["fract_x"]):
         raise CrystalError("no_structure", "no atom sites are left in the structure")
     fractional = _coordinates(columns)
     numbers = _elements(columns, warn)
-    for value in set(columns.get("attached_hydrogens", ())) - _NOTHING:
+    for value in _distinct(columns, "attached_hydrogens") - _NOTHING:
         if read_number(value, "_atom_site_attached_hydrogens") > 0:
             warn("missing_hydrogens")
     return Sites(numbers, fractional, _charges(columns, warn))
 
 
 def _keep(columns: Columns, rows: Sequence[int]) -> Columns:
-    return {tag: [values[row] for row in rows] for tag, values in columns.items()}
+    places = np.array(rows, np.intp)
+    return {tag: words[places] for tag, words in columns.items()}
+
+
+def _distinct(columns: Columns, tag: str) -> set[str]:
+    return columns[tag].distinct() if tag in columns else set()
 
 
 def _without_dummy_flags(columns: Columns, warn: Callable[[str], None]) -> Columns:
-    flags = columns.get("calc_flag")
-    if flags is None or "dum" not in map(str.lower, set(flags)):
+    if "dum" not in map(str.lower, _distinct(columns, "calc_flag")):
         return columns
     warn("dummy_dropped")
+    flags = columns["calc_flag"].texts()
     return _keep(columns, [row for row, flag in enumerate(flags) if flag.lower() != "dum"])
 
 
 def _refuse_disorder(columns: Columns, warn: Callable[[str], None]) -> None:
-    if set(columns.get("disorder_group", ())) - _NOTHING - {"0"}:
+    if _distinct(columns, "disorder_group") - _NOTHING - {"0"}:
         raise CrystalError("disorder", "atom sites belong to disorder groups")
-    if set(columns.get("disorder_assembly", ())) - _NOTHING - {"0"}:
+    if _distinct(columns, "disorder_assembly") - _NOTHING - {"0"}:
         warn("disorder_suspected")
-    labels = columns.get("label", ())
-    text = "".join(labels)  # nearly every file has neither sign in any label
-    if ("*" in text or "?" in text) and any(
-        len(label) > 1 and label[-1] in "*?" for label in labels
+    if "label" not in columns:
+        return
+    text = columns["label"].together()  # nearly every file has neither sign in any label
+    if (b"*" in text or b"?" in text) and any(
+        len(label) > 1 and label[-1] in "*?" for label in columns["label"].texts()
     ):
         warn("disorder_suspected")
 
 
 def _full_occupancy(columns: Columns, warn: Callable[[str], None]) -> Columns:
-    texts = columns.get("occupancy")
-    if texts is None:
-        return columns
-    distinct = sorted(set(texts))
+    distinct = sorted(_distinct(columns, "occupancy"))
     if "?" in distinct:
         warn("occupancy_unknown")
     # All numbers first: words here mean shifted columns, and no occupancy can be believed.
@@ -127,13 +133,14 @@ def _full_occupancy(columns: Columns, warn: Callable[[str], None]) -> Columns:
         if value <= OCCUPANCY_TOLERANCE:
             empty.add(text)
         elif value < 1.0 - OCCUPANCY_TOLERANCE:
-            partial = sum(other == text for other in texts)
+            partial = columns["occupancy"].texts().count(text)
             raise CrystalError(
                 "partial_occupancy", f"{partial} atom site(s) with occupancy {value:.3f}"
             )
     if not empty:
         return columns
     warn("zero_occupancy_dropped")
+    texts = columns["occupancy"].texts()
     return _keep(columns, [row for row, text in enumerate(texts) if text not in empty])
 
 
@@ -145,7 +152,8 @@ def _coordinates(columns: Columns) -> np.ndarray:
         for axis, values in enumerate(axes):
             fractional[:, axis] = read_numbers(values, f"_atom_site_fract_{'xyz'[axis]}")
     except CrystalError:
-        unknown = sum(not _NOTHING.isdisjoint(site) for site in zip(*axes, strict=True))
+        listed = zip(*(values.texts() for values in axes), strict=True)
+        unknown = sum(not _NOTHING.isdisjoint(site) for site in listed)
         if not unknown:
             raise
         raise CrystalError(
@@ -166,12 +174,26 @@ def _restore_thirds(fractional: np.ndarray) -> None:
     A third is what is one to the last of four or more decimals, as in pymatgen; it moves by less
     than the file's own rounding. Any other coordinate stays as written.
     """
+    if not _has_thirds(fractional):
+        return
     thirds = np.rint(3.0 * fractional)
-    near = (np.abs(3.0 * fractional - thirds) < 1.1e-4) & (thirds % 3 != 0)
+    near = (np.abs(3.0 * fractional - thirds) < _NEAR_THIRD) & (thirds % 3 != 0)
     for place in zip(*near.nonzero(), strict=True):
         third = thirds[place] / 3.0
         if any(fractional[place] == round(third, decimals) for decimals in range(4, 16)):
             fractional[place] = third
+
+
+@kernel
+def _has_thirds(fractional):
+    """Tell whether a coordinate is near one or two thirds; most structures have none."""
+    for i in range(fractional.shape[0]):
+        for axis in range(3):
+            triple = 3.0 * fractional[i, axis]
+            third = np.rint(triple)
+            if abs(triple - third) < _NEAR_THIRD and third % 3 != 0:
+                return True
+    return False
 
 
 def _charges(columns: Columns, warn: Callable[[str], None]) -> np.ndarray | None:
@@ -192,26 +214,19 @@ def _charges(columns: Columns, warn: Callable[[str], None]) -> np.ndarray | None
 
 # ---------------------------------------------------------------- elements
 
-_TYPES: dict[str, int] = {
-    **{symbol: number for number, symbol in enumerate(SYMBOLS) if number},
-    **{symbol.upper(): number for number, symbol in enumerate(SYMBOLS) if number},
-}
-"""Type symbols whose meaning is plain."""
-
 
 def _elements(columns: Columns, warn: Callable[[str], None]) -> np.ndarray:
     types, labels = columns.get("type_symbol"), columns.get("label")
     if types is None:
         if labels is None:
             raise CrystalError("unknown_element", "atom sites without type symbol and label")
-        return np.array([_from_label(label, warn) for label in labels], dtype=np.int16)
-    try:
-        numbers = np.fromiter(map(_TYPES.__getitem__, types), np.int16, len(types))
-    except KeyError:
-        numbers = _odd_elements(types, labels, warn)
-    # One pass in C clears nearly every file: "Zn12" begins with "Zn".
-    if labels is not None and not all(map(str.startswith, labels, types)):
-        _compare_labels(labels, numbers, warn)
+        return np.array([_from_label(label, warn) for label in labels.texts()], dtype=np.int16)
+    numbers = types.elements()
+    if numbers is None:
+        numbers = _odd_elements(types.texts(), None if labels is None else labels.texts(), warn)
+    # One pass clears nearly every file: "Zn12" begins with "Zn".
+    if labels is not None and not labels.begin_with(types):
+        _compare_labels(labels.texts(), numbers, warn)
     return numbers
 
 

@@ -1,7 +1,7 @@
-"""CIF bytes -> blocks of tags and values: encoding, syntax, and the slips that may be mended.
+"""CIF bytes -> blocks: encoding, syntax, and the slips that may be mended.
 
-gemmi's tokenizer is strict CIF 1.1. Three slips that widespread programs make, and that have one
-reading only, are mended and leave the warning `syntax_repaired`:
+What is out of the ordinary is read by gemmi, a strict CIF 1.1. Three slips that widespread programs
+make, and that have one reading only, are mended and leave the warning `syntax_repaired`:
 
 - a comma after a closing quote (RASPA): `_citation_author_name 'A. B. Cee',`
 - several bare words as the one value of a tag (CoRE MOF, fapswitch): `_symmetry... P 1`
@@ -13,11 +13,13 @@ Not covered: CIF2, mmCIF. Nothing is mended inside the atom sites or where a quo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gemmi import cif
 
+from screenkit.crystal.blocks import Block, read_blocks
 from screenkit.crystal.document import SIZE_LIMIT
+from screenkit.crystal.lexer import Words
 from screenkit.errors import CrystalError
 
 _MAX_REPAIRS = 20
@@ -51,7 +53,7 @@ _REASONS = {
 }
 
 
-def read_document(data: bytes, warn: Callable[[str], None]) -> cif.Document:
+def read_document(data: bytes, warn: Callable[[str], None]) -> list[Block]:
     """Return the data blocks of a CIF.
 
     Args:
@@ -62,9 +64,13 @@ def read_document(data: bytes, warn: Callable[[str], None]) -> cif.Document:
         CrystalError: too_large, empty_file, nul_bytes, encoding, not_cif or parse_error.
     """
     text = _decode(data, warn)
+    return read_blocks(text) or _read_by_gemmi(text.decode("ascii"), warn)
+
+
+def _read_by_gemmi(text: str, warn: Callable[[str], None]) -> list[Block]:
     for _ in range(_MAX_REPAIRS):
         try:
-            return cif.read_string(text)
+            return [_block(block) for block in cif.read_string(text)]
         except (ValueError, RuntimeError) as error:
             complaint = str(error)
         if not _CIF_LINE.search(text):
@@ -77,7 +83,31 @@ def read_document(data: bytes, warn: Callable[[str], None]) -> cif.Document:
     raise _syntax_error(complaint)
 
 
-def _decode(data: bytes, warn: Callable[[str], None]) -> str:
+def _block(found: cif.Block) -> Block:
+    """Return one of gemmi's blocks as one of ours."""
+    texts: list[str] = []
+    places: dict[str, slice] = {}
+    has_empty_loop = False
+    for item in found:
+        if isinstance(pair := item.pair, Sequence):
+            tags, values = list(pair[:1]), list(pair[1:])
+        elif item.loop is not None:
+            tags, values = item.loop.tags, item.loop.values
+            has_empty_loop = has_empty_loop or not values
+        else:
+            continue  # a save frame
+        stop = len(texts) + len(values)
+        places |= {
+            tag.lower(): slice(len(texts) + i, stop, len(tags))
+            for i, tag in enumerate(tags)
+            if values
+        }
+        texts += [cif.as_string(v) if v[:1] in ("'", '"', ";") else v for v in values]
+    return Block(found.name, Words.of(texts), places, has_empty_loop)
+
+
+def _decode(data: bytes, warn: Callable[[str], None]) -> bytes:
+    """Return the text in ASCII."""
     if len(data) > SIZE_LIMIT:
         raise CrystalError("too_large", f"{len(data)} bytes of text, at most {SIZE_LIMIT} are read")
     if not data or data.isspace():
@@ -91,14 +121,14 @@ def _decode(data: bytes, warn: Callable[[str], None]) -> str:
             raise CrystalError("not_cif", "the file is binary")
         raise CrystalError("nul_bytes", f"{data.count(0)} NUL bytes; the file is damaged")
     if data.isascii():
-        return data.decode("ascii")
+        return data
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
         warn("encoding")
         text = data.decode("latin-1")
     # gemmi takes other letters in quotes only. No number and no element has one, so any will do.
-    return _NOT_ASCII.sub("~", text)
+    return _NOT_ASCII.sub("~", text).encode("ascii")
 
 
 def _line_of(complaint: str) -> int:

@@ -10,6 +10,8 @@ Not covered: torsions; a crystal and its mirror image have the same angles.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import torch
 
@@ -49,8 +51,40 @@ def frame_coordinates(vectors: torch.Tensor) -> torch.Tensor:
 
 def sorted_cosines(batch: GraphBatch) -> torch.Tensor:
     """Return (N, k, k - 1): cosines between each neighbour and the others, largest first."""
-    cosines, _ = torch.sort(_cosines(batch), dim=2, descending=True)
-    return cosines[:, :, 1:]  # the first is its own
+    # Symmetric, so that the first axis may be sorted as well as the last.
+    cosines = sort_descending(_cosines(batch).transpose(0, 1).contiguous())
+    return cosines[1:].permute(1, 2, 0)  # the first is its own
+
+
+def sort_descending(rows: torch.Tensor) -> torch.Tensor:
+    """Return (k, ...) with each column in descending order, by a network of exchanges.
+
+    Whole rows are compared at once, which for columns this short is several times as fast as
+    sorting one after the other. Batcher 1968, AFIPS 32, 307: odd-even merging.
+    """
+    sorted_rows = list(rows)
+    for i, j in _exchanges(len(rows)):
+        first, second = sorted_rows[i], sorted_rows[j]
+        sorted_rows[i] = torch.maximum(first, second)
+        sorted_rows[j] = torch.minimum(first, second)
+    return torch.stack(sorted_rows)
+
+
+@functools.lru_cache(maxsize=16)
+def _exchanges(k: int) -> list[tuple[int, int]]:
+    """Return which rows are compared with which, one after the other."""
+    pairs = []
+    span = 1
+    while span < k:
+        gap = span
+        while gap:
+            for start in range(gap % span, k - gap, 2 * gap):
+                for low in range(start, min(start + gap, k - gap)):
+                    if low // (2 * span) == (low + gap) // (2 * span):
+                        pairs.append((low, low + gap))
+            gap //= 2
+        span *= 2
+    return pairs
 
 
 def angular_moments(batch: GraphBatch) -> torch.Tensor:

@@ -113,13 +113,23 @@ class KNagcnConvolution(nn.Module):
         self.shape = (k, width)
 
     def forward(
-        self, atoms: torch.Tensor, edges: torch.Tensor, neighbors: torch.Tensor
+        self,
+        atoms: torch.Tensor,
+        edges: torch.Tensor,
+        neighbors: torch.Tensor,
+        species: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return new atom vectors (N, F) from (N, F), edges (N, k * (E + G)), neighbours (N, k)."""
-        own = self.own[: atoms.shape[1]]  # x_i is zero: its rows add nothing
-        total = torch.addmm(torch.addmm(self.bias, atoms, own), edges, self.edges)
+        """Return new atom vectors (N, F) from (N, F), edges (N, k * (E + G)), neighbours (N, k).
+
+        With `species` (N,), `atoms` are the vectors of elements instead, (Z, F), and each is mapped
+        once, not once for each of its atoms.
+        """
+        # x_i is zero: its rows of the map add nothing.
+        own = torch.addmm(self.bias, atoms, self.own[: atoms.shape[1]])
         slots = (atoms @ self.neighbors).view(-1, *self.shape)
-        total = total + sum_of_slots(slots, neighbors)
+        if species is not None:
+            atoms, own, neighbors = atoms[species], own[species], species[neighbors]
+        total = torch.addmm(own, edges, self.edges) + sum_of_slots(slots, neighbors)
         return atoms + torch.relu(self.norm(total))
 
 
@@ -196,7 +206,11 @@ class KNagcn(Model):
         neighbors: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         edges = torch.cat([decays, geometry], dim=2).flatten(1)
+        species = None
+        if not torch.is_grad_enabled():
+            atoms, species = self.embedding.weight, batch.species
         for convolution in self.convolutions:
-            atoms = convolution(atoms, edges, neighbors)
+            atoms = convolution(atoms, edges, neighbors, species)
+            species = None
         pooled = mean_pool(atoms, batch)
         return self.output(torch.relu(self.hidden(pooled))), pooled

@@ -17,6 +17,7 @@ from screenkit.models.angles import (
     angular_moments,
     frame_coordinates,
     shuffle_ties,
+    sort_descending,
     sorted_cosines,
 )
 from screenkit.models.knagcn import KNagcn, KNagcnConvolution, KNagcnSettings
@@ -195,6 +196,23 @@ def test_cosines_of_rock_salt_are_those_of_an_octahedron():
     cosines = sorted_cosines(collate([graph(rock_salt(), network)]))
     wanted = torch.tensor([0.0, 0.0, 0.0, 0.0, -1.0]).expand(8, 6, 5)
     torch.testing.assert_close(cosines, wanted, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 7, 12, 16, 33, 64])
+def test_the_network_of_exchanges_sorts_as_torch_does(k):
+    rows = torch.randn(k, 200, generator=torch.Generator().manual_seed(k))
+    rows[:, :20] = rows[:, :20].round()  # equals
+    assert torch.equal(sort_descending(rows), torch.sort(rows, dim=0, descending=True)[0])
+
+
+def test_elements_mapped_once_are_atoms_mapped_one_by_one():
+    torch.manual_seed(3)
+    layer = KNagcnConvolution(KNagcnSettings(k=3, width=5, edge_width=4)).eval().double()
+    table, species = torch.randn(4, 5).double(), torch.randint(0, 4, (7,))
+    edges, neighbors = torch.randn(7, 3 * (4 + 2)).double(), torch.randint(0, 7, (7, 3))
+    torch.testing.assert_close(
+        layer(table, edges, neighbors, species), layer(table[species], edges, neighbors)
+    )
 
 
 def test_moments_of_three_neighbours_written_out():
