@@ -27,12 +27,12 @@ from screenkit.crystal.library import Library
 from screenkit.farthest import farthest
 from screenkit.flows.material import Material, gather, network_settings
 from screenkit.graph.batch import GraphBatch, collate
-from screenkit.learn.fit import FitSettings
+from screenkit.learn.fit_settings import FitSettings
 from screenkit.learn.labels import read_labels
 from screenkit.learn.split import split_by_group
 from screenkit.learn.trees import fit_trees
 from screenkit.models.catalog import model_class
-from screenkit.models.contract import Target
+from screenkit.models.target import Target
 from screenkit.ranking.acquire import Appetite, scores
 from screenkit.ranking.diverse import standardise
 from screenkit.recipe import Recipe

@@ -7,7 +7,8 @@ whose authors do not flag them, that take up 1 to 6 mol/kg of CO2 at 1 bar and h
 for; of these the ones with the fewest framework atoms in the box, then by name, and of names that
 begin with the same three letters (mostly one family) the first alone. Lennard-Jones is shifted at
 12.8 Å, as the labels of N2 at 1 kPa tell: `--truncation-of 25` compares them with Henry
-coefficients for each truncation.
+coefficients for each truncation. `--charges-of 40` compares CO2's Henry coefficients with EQeq
+charges, and without any, with those of DDEC charges.
 
 Safe to kill and to repeat: DIR keeps the decks and what is simulated.
 """
@@ -18,12 +19,14 @@ import argparse
 import csv
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.record import keep
 from screenkit.adsorption.conditions import AdsorptionSettings
+from screenkit.adsorption.eqeq import equilibrate
 from screenkit.adsorption.force_field import find_force_field
 from screenkit.adsorption.henry import measure_henry, mol_per_kg_pa
 from screenkit.crystal.cif import read_cif
@@ -33,6 +36,7 @@ from screenkit.flows.gcmc_collect import collect
 from screenkit.flows.gcmc_prepare import prepare
 from screenkit.flows.gcmc_run import run
 from screenkit.gcmc.deck import repeats_of
+from screenkit.learn.metrics import rank_correlations
 from screenkit.recipe import Recipe
 
 CUTOFF, KELVIN = 12.8, 298.0
@@ -134,24 +138,60 @@ def show(rows: list[dict]) -> None:
     )
 
 
+def some(data: Path, many: int) -> Iterator[Crystal]:
+    """Yield so many structures, spread over the names."""
+    names = sorted(labels(data))
+    library = Library.open(data / "crafted" / "crafted.tar.xz")
+    return crystals(library.keep(set(names[:: max(1, len(names) // many)][:many])))
+
+
+def henry_of(crystal: Crystal, name: str, truncation: str, charges: bool = True) -> float:
+    """Return the Henry coefficient of a gas, mol/(kg Pa)."""
+    field = find_force_field("uff")
+    gas = field.gas(name)
+    if not charges:
+        gas = replace(gas, sites=tuple(replace(site, charge=0.0) for site in gas.sites))
+    settings = AdsorptionSettings(cutoff=CUTOFF, truncation=truncation, tolerance=0.02)
+    henry = measure_henry(crystal, [gas], [KELVIN], field, settings).coefficient
+    return float(mol_per_kg_pa(henry, np.array([KELVIN]), crystal.density)[0, 0])
+
+
 def truncation_of(data: Path, many: int) -> None:
     """Print labels of N2 at 1 kPa over Henry coefficients, for each truncation."""
     rows = labels(data)
-    field = find_force_field("uff")
-    gas = field.gas("N2")
-    library = Library.open(data / "crafted" / "crafted.tar.xz")
-    every = max(1, len(rows) // many)
-    library = library.keep(set(sorted(rows)[::every][:many]))
     ratios: dict[str, list[float]] = {name: [] for name in TRUNCATIONS}
-    for crystal in crystals(library):
+    for crystal in some(data, many):
         theirs = label(rows[crystal.name], "N2", 1_000)
         for truncation, found in ratios.items():
-            settings = AdsorptionSettings(cutoff=CUTOFF, truncation=truncation)  # type: ignore[arg-type]
-            henry = measure_henry(crystal, [gas], [KELVIN], field, settings).coefficient
-            ours = mol_per_kg_pa(henry, np.array([KELVIN]), crystal.density)[0, 0]
-            found.append(float(ours) * 1_000 / theirs)
+            found.append(henry_of(crystal, "N2", truncation) * 1_000 / theirs)
     for truncation, found in ratios.items():
         print(f"{truncation}: median {np.median(found):.3f} of {len(found)}")
+
+
+def charges_of(data: Path, many: int) -> None:
+    """Print what EQeq charges, or none, do to the Henry coefficient of CO2 beside DDEC charges."""
+    found, apart = [], []
+    for crystal in some(data, many):
+        eqeq = equilibrate(crystal)
+        apart.append(float(np.abs(eqeq - crystal.charges).mean()))
+        found.append(
+            [
+                henry_of(crystal, "CO2", "shifted"),
+                henry_of(replace(crystal, charges=eqeq), "CO2", "shifted"),
+                henry_of(crystal, "CO2", "shifted", charges=False),
+            ]
+        )
+        print(crystal.name, len(crystal), *(f"{value:.4g}" for value in found[-1]), flush=True)
+    ddec, *others = np.array(found).T
+    result: dict[str, object] = {"structures": len(found)}
+    result["mean_absolute_difference_of_charges_e"] = round(float(np.mean(apart)), 3)
+    for name, values in zip(("eqeq", "none"), others, strict=True):
+        low, middle, high = np.percentile(values / ddec, (10, 50, 90))
+        result[name] = {
+            "ratio_10_50_90": [round(float(x), 3) for x in (low, middle, high)],
+            "spearman": round(rank_correlations(ddec, values)["spearman"], 3),
+        }
+    keep("charges", result)
 
 
 def main() -> None:
@@ -162,9 +202,13 @@ def main() -> None:
     parser.add_argument("--cycles", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--truncation-of", type=int, metavar="N")
+    parser.add_argument("--charges-of", type=int, metavar="N")
     said = parser.parse_args()
     if said.truncation_of:
         truncation_of(said.data, said.truncation_of)
+        return
+    if said.charges_of:
+        charges_of(said.data, said.charges_of)
         return
     names = choose(said.data, labels(said.data), said.structures)
     show(simulate(said.data, said.folder, names, said.cycles, said.workers))

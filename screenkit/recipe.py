@@ -26,12 +26,12 @@ from screenkit.crystal.topology import TopologySettings
 from screenkit.errors import RecipeError, UsageError
 from screenkit.executors.hire import RunSettings
 from screenkit.gcmc.conditions import GcmcSettings
-from screenkit.learn.fit import FitSettings
+from screenkit.learn.fit_settings import FitSettings
 from screenkit.learn.labels import LabelSettings
 from screenkit.learn.propose import SearchSettings
 from screenkit.learn.split import CrossSettings
-from screenkit.models.contract import Target
 from screenkit.models.shelf import USUAL
+from screenkit.models.target import Target
 from screenkit.ranking.campaign import CampaignSettings
 from screenkit.ranking.ranking import RankSettings
 from screenkit.ranking.select import SelectSettings
@@ -39,9 +39,9 @@ from screenkit.recipe_yaml import Document, dotted, dump_lines, one_line, read_t
 from screenkit.settings import Settings
 from screenkit.settings_yaml import nearest, read_settings, wanted
 from screenkit.tasks.clean import CleanSettings
-from screenkit.tasks.explain import ExplainSettings
+from screenkit.tasks.explain_settings import ExplainSettings
 from screenkit.tasks.label import LabelProperty
-from screenkit.tasks.predict import PredictSettings
+from screenkit.tasks.predict_settings import PredictSettings
 
 _OPTIONS: dict[str, tuple[str, ...]] = {
     "": ("model", "max_failures", "properties"),
@@ -64,13 +64,13 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
         *("cpus", "jobs", "array_parallelism"),
         *("executor", "workers", "readers", "scheduler", "insecure", "shard_size"),
     ),
-    "fit": ("epochs", "seed", "valid_fraction", "test_fraction"),
+    "fit": ("start", "epochs", "seed", "valid_fraction", "test_fraction"),
     "campaign": ("rounds",),
     "cross": ("folds", "repeats", "ensemble"),
     "search": ("trials",),
     "labels": ("targets", "columns", "name_column", "group_column", "only"),
     "select": (
-        *("derive", "where", "pareto", "top", "diverse", "space"),
+        *("derive", "where", "pareto", "top", "recall", "best", "diverse", "space"),
         *("target", "acquire", "beta", "best_known", "seed"),
     ),
     "gcmc": (

@@ -28,7 +28,7 @@ from screenkit.crystal.kernel import kernel
 from screenkit.errors import CrystalError
 
 MAX_ATOMS = 6_000
-"""A matrix of all pairs of atoms has to fit into memory: 0.3 GB each for two of them."""
+"""Matrices of all pairs of atoms have to fit into memory: four of 0.3 GB each."""
 
 _TABLE = Path(__file__).parent / "tables" / "eqeq.csv"
 _COULOMB = 14.4  # eV Å/e², as the paper rounds it

@@ -81,6 +81,16 @@ Trials = Annotated[
         rich_help_panel=SEVERAL,
     ),
 ]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--start",
+        metavar="CHECKPOINT",
+        help="Go on from the weights of this network of the same kind, a name on the shelf or a "
+        "path. Its last layer begins anew where the targets are others. \\[default: by chance]",
+        rich_help_panel=TRAINING,
+    ),
+]
 Epochs = Annotated[
     int | None,
     typer.Option(

@@ -7,6 +7,7 @@ import typer
 from screenkit.cli import options as opt
 from screenkit.cli import options_runs as of
 from screenkit.cli import options_select as sel
+from screenkit.cli import options_sure as sure
 
 _NOTHING_LEFT = 3
 
@@ -19,6 +20,8 @@ def select(
     where: opt.Where = None,
     pareto: sel.Pareto = None,
     top: sel.Cut = None,
+    recall: sure.Recall = None,
+    best: sure.TrulyBest = None,
     diverse: sel.Diverse = None,
     space: sel.Space = None,
     target: sel.Orderer = None,
@@ -33,8 +36,9 @@ def select(
     """Choose among the predictions of RUN: --where, then --pareto, --top and --diverse.
 
     Nothing is predicted again. The choice is kept in RUN/selections, with
-    what each rule left; --ids of other commands reads it. Ends with 3 where
-    nothing is left.
+    what each rule left; --ids of other commands reads it. Where the model is
+    calibrated, what a shortlist may have missed is said, and --recall makes
+    it as long as it must be. Ends with 3 where nothing is left.
 
     Example: screenkit select run --where "density < 1" --top 5% --diverse 20
     """

@@ -22,6 +22,7 @@ from screenkit.gcmc.conditions import state_said
 from screenkit.gcmc.fugacity import CRITICAL
 from screenkit.ranking.ranking import Ranking
 from screenkit.report.words import duration, figure, flags, number
+from screenkit.store.layout import HIGH, LOW
 
 _BEST = 10
 _HEADING = 14  # characters a heading may be wide
@@ -57,6 +58,8 @@ def screening(result: Any, sources: Sequence[Path], ids: Path | None = None) -> 
     else:
         console.print("No structure could be ranked; failures.csv says why.")
     console.print(outcomes(result))
+    for remark in result.unsure:
+        console.print(plain(remark))
     files(console, result.output)
     # The recipe says which model and shards; without it the folder would belong to another run.
     settings = ["--recipe", str(result.output / "recipe.yaml"), "-o", str(result.output)]
@@ -78,7 +81,8 @@ def best(ranking: Ranking, ranked: int, width: int) -> Table:
     rows = ranking.rows(0, _BEST)
     names = [ranking.target, *(name for name in ranking.target_names if name != ranking.target)]
     flagged = any(flags(row) for row in rows)
-    room = width - 6 - 24 - 9 - (26 if flagged else 0)
+    level = next((t["level"] for t in ranking.store.targets if t["name"] == names[0] + LOW), None)
+    room = width - 6 - 24 - 9 - (26 if flagged else 0) - (19 if level else 0)
     names = names[: max(1, room // (_HEADING + 2))]
     units = {str(target["name"]): str(target["unit"]) for target in ranking.store.targets}
     kept = "" if len(ranking) == ranked else f"{number(len(ranking))} on the shortlist, of "
@@ -90,11 +94,16 @@ def best(ranking: Ranking, ranked: int, width: int) -> Table:
         style = "bold" if name == ranking.target else ""
         heading = f"{fold(name, _HEADING)}\n{units.get(name, '')}".rstrip()
         table.add_column(plain_lines(heading), justify="right", style=style)
+        if level and name == names[0]:
+            table.add_column(f"{float(level):.0%}\ninterval", justify="right", no_wrap=True)
     table.add_column("atoms", justify="right")
     if flagged:
         table.add_column("flags", style="yellow", overflow="fold")
     for row in rows:
         figures = [figure(row[name]) for name in names]
+        if level:
+            ends = [figure(row[names[0] + end]) for end in (LOW, HIGH)]
+            figures.insert(1, f"{ends[0]} to {ends[1]}")
         more = [plain(flags(row))] if flagged else []
         table.add_row(str(row["rank"]), plain(row["name"]), *figures, number(row["n_atoms"]), *more)
     return table
@@ -167,6 +176,7 @@ _FILES = {
     "parity.png": "predicted against known",
     "recipe.yaml": "every setting; give it to --recipe",
     "summary.json": "counts and times",
+    "calibration.json": "what the model says of structures kept apart, beside their labels",
     "run.log": "what happened when",
 }
 

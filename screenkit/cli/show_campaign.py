@@ -43,8 +43,7 @@ def campaigned(result: Any) -> None:
     if not result.done:
         console.print("nothing was done: this campaign is over", style="bold")
     console.print(plain(f"files: {output}/campaign.csv, best.csv, summary.json, round-01/ ..."))
-    if told["report"]:
-        console.print(plain(f"page: {output}/{told['report']}"), soft_wrap=True)
+    console.print(plain(f"page: {output}/report.html"), soft_wrap=True)
     if told["ranking"]:
         run = as_arguments([output / told["ranking"]])
         next_command(console, ["screenkit", "select", *run, "--top", "1%"])

@@ -31,9 +31,34 @@ def selection(result: Any, run: Path) -> None:
         return
     ranked = next(s.left for s in stages if s.rule.startswith("with a value of "))
     console.print(best(ranking, ranked, console.width))
+    for line in missed(result.missed, ranking):
+        console.print(plain(line), soft_wrap=True)
     console.print("written to", plain(str(result.path)), style="bold", soft_wrap=True)
     words = ["screenkit", "explain", *as_arguments([run]), "--ids", str(result.path)]
     next_command(console, [*words, "-o", str(run / f"explain-{result.name}")])
+
+
+def missed(found: Sequence[Any], ranking: Any) -> list[str]:
+    """Return what the shortlist holds of the truly best, in words.
+
+    Args:
+        found: `flows.missed.Missed`.
+        ranking: the shortlist.
+    """
+    if not found:
+        return []
+    unit = next(str(t["unit"]) for t in ranking.store.targets if t["name"] == ranking.target)
+    sign = "≤" if ranking.better == "min" else "≥"
+    lines = []
+    for one in found:
+        who = f"the true top {one.percent} ({sign} {figure(one.least)} {unit}".rstrip() + ")"
+        if not one.predicted:
+            lines.append(f"none of this library is predicted to be of {who}: no recall is known")
+            continue
+        sure = f"at least {one.bound:.2f} with {one.confidence:.0%} confidence"
+        many = f"{number(one.structures)} structures kept apart from training"
+        lines.append(f"expected recall of {who}: {one.expected:.2f} ({sure}; {many})")
+    return [*lines, "True as far as this library is of the kind that the model was trained on."]
 
 
 def funnel(stages: Sequence[Any]) -> Table:

@@ -21,6 +21,7 @@ def train(
     name_column: opt.NameColumn = None,
     only: own.Only = None,
     splits: own.Splits = None,
+    start: own.Start = None,
     epochs: own.Epochs = None,
     seed: own.Seed = None,
     folds: own.Folds = None,

@@ -30,10 +30,10 @@ from screenkit.flows.lesson import CHECKPOINT, Lesson, predict_test, score_test,
 from screenkit.flows.material import gather
 from screenkit.flows.parts import GRAPHS
 from screenkit.flows.run_log import run_log
-from screenkit.flows.score import write_scores
+from screenkit.flows.score import plain, write_scores
 from screenkit.flows.sure import write_calibration
 from screenkit.flows.train import Training
-from screenkit.learn.fit import FitSettings
+from screenkit.learn.fit_settings import FitSettings
 from screenkit.learn.labels import read_labels
 from screenkit.models.catalog import model_class
 from screenkit.models.checkpoint import Checkpoint
@@ -95,7 +95,7 @@ def calibrate(
         scored = predict_test(new, lesson)
         test = score_test(scored, lesson)
         _require_same(checkpoint, lesson, test)
-        record = {**checkpoint.record, "test": test}
+        record = {**checkpoint.record, "test": plain(test)}
         replace_bytes(output / CHECKPOINT, dataclasses.replace(new, record=record).to_bytes())
         write_calibration(new, recipe.predict.level, output)
         metrics: dict[str, Any] = {
@@ -124,7 +124,7 @@ def _as_taught(checkpoint: Checkpoint, recipe: Recipe) -> Recipe:
     """Return the recipe with model, targets and split of the training on record."""
     record = checkpoint.record
     try:
-        fit = FitSettings.model_validate(record["fit"])
+        fit = FitSettings.model_validate({**record["fit"], "start": None})
         known = bool(record["data_sha256"]) and bool(record["structures"])
     except (KeyError, TypeError, ValidationError):
         known = False

@@ -1,7 +1,7 @@
 """Campaign: rank, choose, simulate, learn, rank again; rounds until a rule says that it is enough.
 
     recipe -> round 0: what is known before -> round 1: chosen, asked, learned, ranked -> ...
-           -> campaign.csv, best.csv, summary.json
+           -> campaign.csv, best.csv, summary.json, report.html
 
 Safe to kill at any moment and to repeat: a round that is complete is not looked at again, what is
 finished of one that is not is kept, and of a campaign that is over nothing is written.
@@ -22,9 +22,11 @@ from screenkit.flows.campaign_oracle import ready
 from screenkit.flows.campaign_plan import Campaign, agree, keep_plan, plan_campaign
 from screenkit.flows.campaign_round import Round, do_round, read_round
 from screenkit.flows.campaign_tables import SUMMARY, write_tables
+from screenkit.flows.report import draw_report
 from screenkit.flows.run_log import run_log
 from screenkit.ranking.campaign import is_stable
 from screenkit.recipe import Recipe
+from screenkit.report.page import PAGE
 from screenkit.store.lock import RunLock
 from screenkit.store.publish import replace_text
 from screenkit.track import Track
@@ -107,6 +109,8 @@ def campaign(
     before = len(rounds)
     ended = why_over(asked, rounds)
     if ended and (summary := _summary(output, len(rounds), ended)):
+        if not (output / PAGE).is_file():
+            draw_report(output, track=track)
         return Campaigned(asked, tuple(rounds), 0, summary)
     if not ended:
         ready(asked, command)
@@ -121,6 +125,7 @@ def campaign(
             told.note(_said(rounds[-1], asked))
             write_tables(asked, rounds, "")
         summary = write_tables(asked, rounds, ended)
+        draw_report(output, track=told)
     return Campaigned(asked, tuple(rounds), len(rounds) - before, summary)
 
 

@@ -54,8 +54,9 @@ def choose(campaign: Campaign, basis: Basis, path: Path) -> str:
         settings, ranking = _by_acquisition(campaign, basis, count), rank_settings(campaign)
         rule = str(settings.acquire or "greedy")
     else:
-        settings, ranking = SelectSettings(diverse=count), RankSettings()
-        rule = "diverse"
+        said = campaign.recipe.select
+        settings = SelectSettings(diverse=count, where=said.where, derive=said.derive)
+        rule, ranking = "diverse", RankSettings()
     without = basis.known if read_known(basis.known, campaign.target.name) else None
     chosen = select(basis.run, settings, ranking, f"round-{basis.number:02}", without).selection
     columns = {"name": text_cells(chosen.ranking.texts("name"))}

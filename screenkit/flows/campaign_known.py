@@ -47,7 +47,7 @@ class Finding:
 
 def write_known(path: Path, target: str, findings: Sequence[Finding]) -> None:
     """Write findings as a table that `screenkit train` reads."""
-    heads = ["name", target, f"{target}_error", "round", "source", "outcome", "code", "message"]
+    heads = _heads(target)
     values = np.array([(one.value, one.error) for one in findings]).reshape(-1, 2)
     columns = [
         text_cells(one.name for one in findings),
@@ -67,7 +67,10 @@ def read_known(path: Path, target: str) -> list[Finding] | None:
     """
     try:
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-            return [_finding(row, target) for row in csv.DictReader(file)]
+            rows = csv.DictReader(file)
+            if rows.fieldnames != _heads(target):
+                raise ValueError("its heads are others")
+            return [_finding(row, target) for row in rows]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
@@ -75,6 +78,10 @@ def read_known(path: Path, target: str) -> list[Finding] | None:
             f"{path} is damaged: {type(error).__name__}",
             hint="remove it; the same command reads the simulations of that round again",
         ) from None
+
+
+def _heads(target: str) -> list[str]:
+    return ["name", target, f"{target}_error", "round", "source", "outcome", "code", "message"]
 
 
 def _finding(row: dict[str, str], target: str) -> Finding:

@@ -20,8 +20,8 @@ from screenkit.flows.material import network_settings
 from screenkit.gcmc.conditions import pascals
 from screenkit.learn.labels import label_columns
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import Target
 from screenkit.models.shelf import USUAL, find_checkpoint
+from screenkit.models.target import Target
 from screenkit.recipe import Recipe
 from screenkit.store.publish import replace_text
 
@@ -93,7 +93,10 @@ def plan_campaign(recipe: Recipe, home: Path, output: Path) -> Campaign:
             _look_into(moved[key], recipe, target)
     if own.prior is not None:
         moved["prior"] = _model(own.prior, home)
-    recipe = recipe.model_copy(update={"campaign": own.model_copy(update=moved)})
+    fit = recipe.fit
+    if fit.start is not None:
+        fit = fit.model_copy(update={"start": _model(fit.start, home)})
+    recipe = recipe.model_copy(update={"campaign": own.model_copy(update=moved), "fit": fit})
     _refuse(recipe, target)
     return Campaign(recipe, Library.open(recipe.campaign.sources), target, output)
 
@@ -137,6 +140,8 @@ def _settings(campaign: Campaign) -> dict[str, Any]:
     said["campaign"]["labels"] = _digest(own.labels)
     prior = own.prior or (USUAL if own.first == "diverse" and own.known is None else None)
     said["campaign"]["prior"] = prior and _digest(find_checkpoint(prior))
+    start = campaign.recipe.fit.start
+    said["fit"]["start"] = start and _digest(find_checkpoint(start))
     return said
 
 

@@ -4,6 +4,7 @@
              gcmc/        its simulations
              known.csv    all that is known by now
              train/       what was learned from it
+             learned.txt  there when that is done: why nothing could be learned, or nothing
              rank/        the library, ranked by that
              round.json   the figures of the round; it is there when the round is complete
 
@@ -39,11 +40,12 @@ from screenkit.learn.metrics import rank_correlations
 from screenkit.models.shelf import USUAL
 from screenkit.ranking.campaign import best_believed
 from screenkit.ranking.ranking import RankSettings
+from screenkit.report.page import PAGE
 from screenkit.store.publish import replace_text
 from screenkit.store.store import Store
 from screenkit.track import Relay, Track
 
-CHOSEN, ROUND = "chosen.csv", "round.json"
+CHOSEN, LEARNED, ROUND = "chosen.csv", "learned.txt", "round.json"
 RANK, TRAIN = "rank", "train"
 
 
@@ -65,7 +67,7 @@ class Round:
     mae: float | None
     """Of the predictions of what was then found; None where nothing was predicted."""
     spearman: float | None
-    """Likewise."""
+    """Likewise; None of fewer than three."""
     ranking: int | None
     """The round whose `rank/` is the last one by its end; None where there is none."""
     model: bool
@@ -214,18 +216,21 @@ def _learn(
 
 def _train(campaign: Campaign, folder: Path, track: Track) -> str:
     """Train on all that is known; return why that cannot be, or an empty text."""
+    done = folder / LEARNED
+    if done.is_file():
+        return done.read_text("utf-8").strip()
     target = campaign.target.model_copy(update={"column": ""})
     source = campaign.recipe.labels.source
     recipe = campaign.recipe.model_copy(
         update={"labels": LabelSettings(targets=(target,), source=source)}
     )
-    known = folder / KNOWN
+    known, why = folder / KNOWN, ""
     try:
         train(known, campaign.sources, recipe, folder / TRAIN, track, ids=known)
     except LabelError as error:
-        track.note(f"nothing learned: {error.message}")
-        return error.message
-    return ""
+        why = error.message
+    replace_text(done, f"{why}\n")
+    return why
 
 
 def _rank(
@@ -235,8 +240,11 @@ def _rank(
     track: Track,
     settings: RankSettings | None = None,
 ) -> None:
+    run = folder / RANK
+    if (run / "summary.json").is_file() and (run / PAGE).is_file():
+        return  # also where the campaign was moved, and its models are called otherwise
     ranked = {"model": model, "rank": settings or rank_settings(campaign)}
-    screen(campaign.sources, campaign.recipe.model_copy(update=ranked), folder / RANK, track)
+    screen(campaign.sources, campaign.recipe.model_copy(update=ranked), run, track)
 
 
 def _top(campaign: Campaign, ranking: int, known: Sequence[Finding]) -> list[str]:
@@ -264,4 +272,6 @@ def _agreement(predicted: dict[str, float], new: Sequence[Finding]) -> dict[str,
     if not len(both):
         return {"mae": None, "spearman": None}
     mae = float(np.abs(both[:, 0] - both[:, 1]).mean())
+    if len(both) < 3:  # two are in order or not, which says nothing
+        return {"mae": mae, "spearman": None}
     return {"mae": mae, "spearman": rank_correlations(both[:, 0], both[:, 1])["spearman"]}

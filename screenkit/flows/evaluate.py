@@ -17,8 +17,8 @@ from screenkit.flows.screen import screen
 from screenkit.learn.hits import early_metrics
 from screenkit.learn.labels import Labels, label_columns, read_labels
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import Target
 from screenkit.models.shelf import find_checkpoint
+from screenkit.models.target import Target
 from screenkit.recipe import Recipe
 from screenkit.store.layout import HIGH, LOW
 from screenkit.store.store import Store

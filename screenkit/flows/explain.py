@@ -89,9 +89,7 @@ def explain(
             f"{checkpoint.model} looks at a crystal as a whole and has no atoms to weigh",
             hint="give --model a network over atoms; `screenkit models` lists them",
         )
-    targets = [
-        target.model_dump(include={"name", "unit", "better"}) for target in checkpoint.targets
-    ]
+    targets = [t.model_dump(include={"name", "unit", "better"}) for t in checkpoint.targets]
     order = _order(recipe, sources, targets)
     device = resolve_device(recipe.predict.device)
     chosen = _choose(sources, recipe, ids)

@@ -113,8 +113,8 @@ def collect(
 
     Args:
         target: of the run that the structures were chosen from, to compare with: its name, or
-            `NAME=STATE` with a state such as `CO2_298K_15000Pa`. None: one whose name says the state
-            point of a deck, where the run has such a target.
+            `NAME=STATE` with a state such as `CO2_298K_15000Pa`. None: one whose name says the
+            state point of a deck, where the run has such a target.
         max_error: as in `GcmcSettings`; None: as when the decks were prepared.
         max_drift: likewise.
 

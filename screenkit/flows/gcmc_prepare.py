@@ -321,8 +321,11 @@ def _table(rows: Sequence[Row], decks: Sequence[Deck]) -> str:
     facts = ("name", "outcome", "code", "message", "warnings", "n_atoms")
     heads = (*facts, "decks", "repeats", "charges")
     lines = [",".join(heads)]
+    made: dict[str, list[Deck]] = {}
+    for deck in decks:
+        made.setdefault(deck.name, []).append(deck)
     for row in rows:
-        own = [deck for deck in decks if deck.name == row.name]
+        own = made.get(row.name, [])
         repeats = "x".join(map(str, own[0].repeats)) if own else ""
         charges = own[0].charges if own else ""
         texts = (row.name, row.outcome, row.code, row.message, row.warnings)

@@ -72,8 +72,7 @@ class Simulator:
         publish(home / RESULT, found.to_json(deck).encode())
         with suppress(OSError):
             (home / FAILURE).unlink()
-        if self.program.read is None:  # there is nothing in it but copies
-            shutil.rmtree(attempt, ignore_errors=True)
+        self._tidy(attempt)
         return ""
 
     def stop(self) -> None:
@@ -83,6 +82,17 @@ class Simulator:
             for process in self.processes:
                 with suppress(OSError):
                     os.killpg(process.pid, signal.SIGKILL)
+
+    def _tidy(self, attempt: Path) -> None:
+        """Leave of an attempt what the engine has printed, and nothing else."""
+        if not (kept := self.program.output):
+            shutil.rmtree(attempt, ignore_errors=True)
+            return
+        for path in attempt.iterdir():
+            if path.is_dir() and path.name != kept:
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != kept:
+                path.unlink(missing_ok=True)
 
     def _found(self, attempt: Path, deck: Deck) -> Found:
         try:

@@ -19,12 +19,13 @@ from screenkit.errors import LabelError
 from screenkit.flows.calibrated import calibrated, ends, watch
 from screenkit.flows.material import Material, network_settings
 from screenkit.flows.score import Scored, plain, score, write_scores
+from screenkit.flows.start import first_weights, start_of
 from screenkit.flows.versions import versions
 from screenkit.learn.fit import Examples, FitState, fit
 from screenkit.learn.split import Split, split_by_group
 from screenkit.models.catalog import model_class
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import Target
+from screenkit.models.target import Target
 from screenkit.recipe import Recipe
 from screenkit.store.publish import replace_bytes
 from screenkit.tasks.predict import resolve_device
@@ -54,9 +55,11 @@ class Lesson:
             sides,
             recipe.model,
             network_settings(recipe).model_dump(mode="json"),
-            recipe.fit.model_dump(mode="json", exclude={"epochs"}),
+            recipe.fit.model_dump(mode="json", exclude={"epochs", "start"}),
             [target.model_dump(mode="json") for target in recipe.labels.targets],
         ]
+        if (start := start_of(recipe)) is not None:
+            parts.append(start.digest)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -161,7 +164,9 @@ def _states(
     settings = network_settings(recipe)
     if _by_gradient(recipe):
         device = resolve_device(recipe.predict.device)
-        yield from fit(recipe.model, settings, train, valid, recipe.fit, earlier, device)
+        start = start_of(recipe)
+        first = first_weights(start, settings, recipe.labels.targets) if start else {}
+        yield from fit(recipe.model, settings, train, valid, recipe.fit, earlier, device, first)
     elif earlier is None:
         from screenkit.learn.trees import fit_trees  # scikit-learn is not for the others
 

@@ -21,11 +21,12 @@ from screenkit.errors import LabelError, RecipeError
 from screenkit.executors.hire import hire
 from screenkit.flows.account import make_plan
 from screenkit.flows.stage import PLAN, run_stage
+from screenkit.flows.start import refuse_others, start_of
 from screenkit.graph.graph import Graph, GraphSettings
 from screenkit.learn.fit import Examples
 from screenkit.learn.labels import Labels
 from screenkit.models.catalog import model_class
-from screenkit.models.contract import Target
+from screenkit.models.target import Target
 from screenkit.plan import Plan
 from screenkit.ranking.ranking import write_failures
 from screenkit.recipe import Recipe
@@ -72,15 +73,20 @@ class Material:
 
 
 def network_settings(recipe: Recipe) -> Settings:
-    """Return the settings of the recipe's network.
+    """Return the settings of the recipe's network; of its start where it says none itself.
 
     Raises:
-        CheckpointError: there is no such network.
+        CheckpointError: there is no such network, or its start is another one.
         RecipeError: an unknown key, or a value out of range.
     """
-    known = model_class(recipe.model).settings_class
+    known, start = model_class(recipe.model).settings_class, start_of(recipe)
+    if start is not None and not recipe.network:
+        return start.settings
     try:
-        return known.model_validate(recipe.network)
+        settings = known.model_validate(recipe.network)
+        if start is not None:
+            refuse_others(start, settings, str(recipe.fit.start))
+        return settings
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = ".".join(["network", *map(str, fault["loc"])])

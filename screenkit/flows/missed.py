@@ -18,13 +18,15 @@ from typing import Any
 import numpy as np
 
 from screenkit.errors import StorageError, UsageError
-from screenkit.flows.sure import CALIBRATION
 from screenkit.learn.recall import CONFIDENCE, Best, fewest, most_sure
 from screenkit.ranking.ranking import Ranking
 from screenkit.ranking.select import SelectSettings
+from screenkit.store.layout import CALIBRATION
 
-_PERCENTS = (1, 5, 10)
-"""Who the truly best are, where nobody says."""
+USUAL = "10%"
+"""Who the truly best are for `--recall`, where nobody says."""
+_LOOKED_AT = ("1%", "5%", "10%")
+"""Who they are for a shortlist, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Missed:
     """Share of them that would be on the shortlist."""
     bound: float
     """What the recall is at least, with `confidence`."""
+    predicted: int
+    """How many of the library are predicted to be as good; with none, nothing is known."""
     confidence: float = CONFIDENCE
 
 
@@ -121,46 +125,51 @@ def threshold_for(known: Known | None, settings: SelectSettings, library: int) -
             "none for its target",
             hint="rank with a calibrated model (see screenkit calibrate), or take --top",
         )
-    percent = read_best(settings.best)
+    said = settings.best or USUAL
+    percent = read_best(said)
     best = known.best(percent)
     found = best.threshold(settings.recall, library)
     if math.isinf(found):
         size, needed = best.size(library), fewest(settings.recall)
         possible = math.floor(100 * most_sure(size)) / 100
-        grouped = (
-            f", in groups that count as {size:.0f}" if size < 0.9 * len(best.predictions) else ""
-        )
+        fewer = size < 0.9 * len(best.predictions)
+        counted = f" (they come in groups and count as {size:.0f})" if fewer else ""
         raise UsageError(
-            f"--recall {settings.recall:g} --best {settings.best}: the calibration split has only "
-            f"{len(best.predictions)} of the best{grouped}, and {needed} are needed to be so sure",
+            f"--recall {settings.recall:g} --best {said}: the calibration split has only "
+            f"{len(best.predictions)} of the best{counted}, and {needed} are needed to be so sure",
             hint=f"ask for --recall {possible:g} or less, or for more of the best, such as "
             f"--best {min(50, math.ceil(float(percent) * needed / max(size, 1e-9)))}%",
         )
     return known.sign * found
 
 
-def missed_by(ranking: Ranking, known: Known | None, best: str | None) -> list[Missed]:
+def missed_by(
+    ranking: Ranking, known: Known | None, best: str | None, least: float | None = None
+) -> list[Missed]:
     """Return what a shortlist, the first of a ranking, holds of the truly best.
 
     Args:
         ranking: the shortlist; ranks are those of the whole.
         known: what the run knows of its target.
         best: such as `10%`; the best 1, 5 and 10 % when not said.
+        least: the prediction from which on structures were kept; the last kept when not said.
     """
     if known is None or not len(ranking) or not len(known.labels):
         return []
-    last = known.sign * float(ranking.values(ranking.target)[-1])
-    library = len(ranking.store)
+    last = known.sign * (float(ranking.values(ranking.target)[-1]) if least is None else least)
+    everyone = ranking.store.column(ranking.target)
+    library = int(np.isfinite(everyone).sum())
     found = []
-    for percent in [read_best(best)] if best else map(Fraction, _PERCENTS):
-        one = known.best(percent)
+    for percent in [best] if best else _LOOKED_AT:
+        one = known.best(read_best(percent))
         found.append(
             Missed(
-                percent=f"{float(percent):g}%",
+                percent=percent,
                 least=known.sign * one.least,
                 structures=len(one.predictions),
                 expected=one.found(last),
                 bound=one.bound(last, library),
+                predicted=int((known.sign * everyone >= one.least).sum()),
             )
         )
     return found

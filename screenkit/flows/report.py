@@ -14,6 +14,7 @@ from pathlib import Path
 
 from screenkit.crystal.library import Library
 from screenkit.errors import ScreenkitError, SourceError
+from screenkit.flows.report_campaign import campaign
 from screenkit.flows.report_explanation import explanation
 from screenkit.flows.report_gcmc import simulations
 from screenkit.flows.report_labels import METRICS
@@ -28,6 +29,7 @@ from screenkit.track import Track
 _log = logging.getLogger("screenkit")
 
 _KINDS: dict[str, Callable[[Path], Page]] = {
+    "campaign.json": campaign,
     "results.csv": simulations,
     ATOMS_FILE: explanation,
     PREDICTIONS.file: screening,

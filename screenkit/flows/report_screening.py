@@ -30,6 +30,7 @@ from screenkit.report.held_out import HeldOut
 from screenkit.report.page import Page
 from screenkit.report.screening_page import Predicted, ScreeningPage, screening_page
 from screenkit.report.shortlist_table import Column, Portrait, ShortlistTable
+from screenkit.store.layout import CALIBRATION, HIGH, LOW, OOD, OOD_DISTANCE, SPREAD
 from screenkit.store.store import Store
 
 LISTED = 300
@@ -38,11 +39,12 @@ DRAWN = 48
 """Structures with a drawing, the best of the shortlist."""
 LOOKED_AT = 300
 """Structures that the map of elements is made of, the best of the shortlist."""
-CALIBRATION = "calibration.json"
-"""What a checkpoint knows of structures kept apart, in the folder of a run."""
-
-_BESIDE = ("_std", "_low", "_high")  # of a target, in columns of their own
-_OF_ALL = ("ood", "ood_distance")
+_BESIDE = (SPREAD, LOW, HIGH)  # of a target, in columns of their own
+_OF_ALL = (OOD, OOD_DISTANCE)
+_SECONDS_A_MOVE = (1.2e-4, 4.2e-4)
+"""Of raspalib 3.1.0 with electrostatics, least and most of 14 simulations; see `docs/report.md`."""
+_LEAST_MOVES = 20  # a cycle, where there are fewer molecules
+_MOL_PER_A3_DENSITY = 0.602214076  # g/cm3 times Å3, in g/mol
 _GEOMETRY = {
     "density_g_cm3": "density (g/cm³)",
     "void_fraction": "void fraction",
@@ -91,11 +93,12 @@ def screening(run: Path, sources: Sequence[Path] = (), library: Library | None =
         doubts=doubts,
         seconds=folder.seconds,
         rate=folder.rate,
-        cost=cost_of(folder),
+        cost={**cost_of(folder), **_simulations(ranking, places, folder)},
         recipe=folder.recipe_text,
         provenance=folder.provenance,
         remarks=folder.remarks,
         kind="evaluation" if evaluation else "screening",
+        apart=_apart(folder),
         scores=evaluation.tables if evaluation else "",
     )
     return screening_page(told)
@@ -115,10 +118,7 @@ def _shortlisted(run: Path, ranked: int) -> np.ndarray:
 
 def _targets(ranking: Ranking) -> list[Predicted]:
     """Return the targets, the one that ranks first."""
-    names = [str(target["name"]) for target in ranking.store.targets]
-    beside = {f"{name}{end}" for name in names for end in _BESIDE} | set(_OF_ALL)
-    own = [name for name in names if name not in beside]
-    order = sorted(own, key=lambda name: name != ranking.target)
+    order = sorted(ranking.target_names, key=lambda name: name != ranking.target)
     return [
         Predicted(name, _label(ranking, name), ranking.values(name).astype(np.float64))
         for name in order
@@ -208,6 +208,14 @@ def _calibration(run: Path, folder: Folder, doubts: list[str]) -> list[HeldOut]:
         return []
 
 
+def _apart(folder: Folder) -> str:
+    """Return on which structures the model is held against labels."""
+    found = folder.json(CALIBRATION)
+    split = found.get("split") if isinstance(found, dict) else None
+    words = "On structures whose labels are known."
+    return f"{words} Kept apart from training: {split}." if split else words
+
+
 def _held(name: str, one: Mapping[str, Any], unit: str, level: float) -> HeldOut:
     def numbers(key: str) -> np.ndarray | None:
         values = one.get(key)
@@ -217,7 +225,7 @@ def _held(name: str, one: Mapping[str, Any], unit: str, level: float) -> HeldOut
     if prediction is None or label is None or len(prediction) != len(label):
         raise ValueError(name)
     known = label[np.isfinite(label)]
-    is_class = bool(len(known)) and set(np.unique(known)) <= {0.0, 1.0}
+    is_class = bool(one.get("is_class", len(known) > 0 and set(np.unique(known)) <= {0.0, 1.0}))
     return HeldOut(
         name, unit, prediction, label, numbers("low"), numbers("high"), level, is_class
     )  # fmt: skip
@@ -234,6 +242,23 @@ def _steps(ranking: Ranking, store: Store, folder: Folder, listed: int) -> list[
         steps.append(Step("fulfil the condition", left, f"where {where}"))
     rule = folder.rules[-1] if folder.rules else ""
     return [*steps, Step("on the shortlist", listed, rule)]
+
+
+def _simulations(ranking: Ranking, places: np.ndarray, folder: Folder) -> dict[str, str]:
+    """Return about what simulations of the shortlist would cost; see `docs/report.md`."""
+    if not len(places):
+        return {}
+    shortlist, settings = ranking.keep(places, ""), folder.recipe.gcmc
+    width = 2 * folder.recipe.adsorption.cutoff  # Å, of the box
+    kilograms = shortlist.values("density_g_cm3") * width**3 * _MOL_PER_A3_DENSITY / 1000
+    unit = next(str(t["unit"]) for t in ranking.store.targets if t["name"] == ranking.target)
+    loading = shortlist.values(ranking.target) if unit in ("mol/kg", "mmol/g") else 0.0
+    moves = np.fmax(_LEAST_MOVES, loading * kilograms) * (settings.cycles + settings.initialization)
+    low, high = (float(np.nansum(moves)) * seconds / 3600 for seconds in _SECONDS_A_MOVE)
+    return {
+        "GCMC of the shortlist": f"about {low:.2g} to {high:.2g} core-hours for CO2 at one state "
+        f"point, {settings.initialization} + {settings.cycles} cycles each"
+    }
 
 
 def _lead(ranking: Ranking, folder: Folder) -> str:

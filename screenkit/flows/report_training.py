@@ -72,7 +72,7 @@ def _cards(metrics: Mapping[str, Any]) -> list[tuple[str, str]]:
     cards = [(number(sizes[key]), word) for key, word in words.items() if key in sizes]
     if metrics.get("best_epoch"):
         cards.append((number(metrics["best_epoch"]), f"best of {metrics.get('epochs')} epochs"))
-    if metrics.get("seconds_per_epoch"):
+    if (metrics.get("seconds_per_epoch") or 0.0) >= 0.05:
         cards.append((duration(metrics["seconds_per_epoch"]), "per epoch"))
     if len(metrics["test"]) == 1:
         (entry,) = metrics["test"].values()

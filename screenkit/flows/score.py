@@ -20,9 +20,8 @@ from screenkit.learn.metrics import (
     classification_metrics,
     regression_metrics,
 )
-from screenkit.models.calibration import LEVEL
-from screenkit.models.contract import Target
-from screenkit.models.intervals import coverage
+from screenkit.models.intervals import LEVEL, coverage
+from screenkit.models.target import Target
 from screenkit.ranking.table import lines, number_cells, text_cells
 from screenkit.report.parity import Panel, write_parity
 from screenkit.store.publish import replace_text

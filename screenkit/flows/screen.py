@@ -57,6 +57,11 @@ class Screening(Account):
     shortlist: Ranking
     checkpoint: Checkpoint
 
+    @property
+    def unsure(self) -> list[str]:
+        """What is to be said of intervals and of structures that are foreign to the model."""
+        return unsure(self.store, self.checkpoint)
+
 
 def screen(
     sources: Sequence[Path],
@@ -217,7 +222,7 @@ def _remarks(result: Screening) -> list[str]:
             "atoms have nearest neighbours that tie, so that their local frame is arbitrary; "
             "see the column frame_ambiguous_fraction."
         )
-    return [*remarks, *unsure(result.store, result.checkpoint)]
+    return [*remarks, *result.unsure]
 
 
 def _or_nan(value: float | None) -> float:

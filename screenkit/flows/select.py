@@ -20,6 +20,7 @@ from typing import Any
 import screenkit
 from screenkit.crystal.library import read_ids
 from screenkit.errors import MismatchError, StorageError, UsageError
+from screenkit.flows.missed import Known, Missed, missed_by, threshold_for
 from screenkit.ranking.ranking import RankSettings
 from screenkit.ranking.select import Selection, SelectSettings, choose
 from screenkit.recipe import Recipe
@@ -44,6 +45,8 @@ class Selected:
     path: Path
     """The table of what was chosen; `--ids` reads it."""
     seconds: float
+    missed: tuple[Missed, ...] = ()
+    """What it holds of the truly best, where that is known."""
 
 
 def recipe_behind(run: Path) -> Recipe:
@@ -87,14 +90,22 @@ def select(
         )
     if not settings.chooses:
         raise UsageError(
-            "say what to choose: --top, --where, --pareto, --acquire or --diverse",
+            "say what to choose: --top, --recall, --where, --pareto, --acquire or --diverse",
             hint=f"such as: screenkit select {run} --top 1% --diverse 20",
         )
     store = Store.open(run)
     left_out = set() if without is None else read_ids(without, set(store.names.tolist()))
-    selection = choose(store, settings, fallback, left_out)
+    goal = settings.check(store.targets, fallback).target
+    known, least = Known.read(run, goal.column, goal.better), None
+    if settings.recall is not None:
+        least = threshold_for(known, settings, store.outcomes["ok"])
+    selection = choose(store, settings, fallback, left_out, least)
+    missed = []
+    if _in_order(settings):
+        missed = missed_by(selection.ranking, known, settings.best, least)
     path = run / SELECTIONS / f"{called}.csv"
     told = _told(called, selection, settings, left_out)
+    told["missed"] = [asdict(one) for one in missed]
     if called != LATEST:
         _refuse_another(path.with_suffix(".json"), told)
     try:
@@ -108,7 +119,14 @@ def select(
     told["csv_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
     text = json.dumps(told, indent=2, ensure_ascii=False)
     replace_text(path.with_suffix(".json"), text + "\n")
-    return Selected(selection, called, path, time.monotonic() - started)
+    return Selected(selection, called, path, time.monotonic() - started, tuple(missed))
+
+
+def _in_order(settings: SelectSettings) -> bool:
+    """Whether the shortlist is the first of the order of one target: then its recall is known."""
+    others = (settings.pareto, settings.diverse)
+    cut = settings.top is not None or settings.recall is not None
+    return cut and others == (None, None) and settings.acquire in (None, "greedy")
 
 
 def _told(

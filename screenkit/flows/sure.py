@@ -15,14 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from screenkit.flows.score import plain
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.store.layout import OOD
+from screenkit.store.layout import CALIBRATION, OOD
 from screenkit.store.publish import replace_text
 from screenkit.store.store import Store
-
-CALIBRATION = "calibration.json"
-"""Name of what a run knows of structures kept apart, in its folder."""
 
 
 def write_calibration(checkpoint: Checkpoint, level: float, folder: Path) -> None:
@@ -31,7 +27,7 @@ def write_calibration(checkpoint: Checkpoint, level: float, folder: Path) -> Non
     if checkpoint.calibration is None:
         path.unlink(missing_ok=True)
         return
-    told = plain(checkpoint.calibration.told(checkpoint.targets, level))
+    told = checkpoint.calibration.told(checkpoint.targets, level)
     replace_text(path, json.dumps(told) + "\n")
 
 

@@ -89,7 +89,7 @@ class Deck:
         return f"{self.gas}_{self.temperature:g}K_{self.pressure:g}Pa"
 
     def changed(self, root: Path) -> str | None:
-        """Return the name of a file that is missing or not as it was prepared; None where none is.
+        """Return which file is missing or not as it was prepared, in words; None where none is.
 
         Args:
             root: the folder of `decks.json`.
@@ -98,9 +98,9 @@ class Deck:
             try:
                 data = (root / self.folder / name).read_bytes()
             except OSError:
-                return name
+                return f"{name} is missing, or cannot be read"
             if hashlib.sha256(data).hexdigest() != digest:
-                return name
+                return f"{name} is not as it was prepared"
         return None
 
 

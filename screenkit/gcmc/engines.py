@@ -40,6 +40,8 @@ class EngineProgram:
     """Return its command, to be run in the folder of a deck; None where it is not installed."""
     missing: str
     """What to do where it is not installed."""
+    output: str = ""
+    """The folder of what it prints, which stays in `attempt/`; empty where nothing has to."""
 
     def command(self, said: str | None) -> Sequence[str]:
         """Return the command of the settings, or its own.
@@ -76,8 +78,9 @@ def _raspalib() -> Sequence[str] | None:
 
 
 def _simulate() -> Sequence[str] | None:
-    own = Path(os.environ.get("RASPA_DIR", ""), "bin", "simulate")
-    found = str(own) if os.access(own, os.X_OK) else shutil.which("simulate")
+    home = os.environ.get("RASPA_DIR")
+    own = str(Path(home, "bin", "simulate")) if home else ""
+    found = own if own and os.access(own, os.X_OK) else shutil.which("simulate")
     return (found, "simulation.input") if found else None
 
 
@@ -94,7 +97,8 @@ ENGINES = {
         raspa2.deck_files,
         raspa2.read_output,
         _simulate,
-        "put `simulate` on PATH, set RASPA_DIR, or give --command",
+        "pip install RASPA2, put `simulate` on PATH, set RASPA_DIR, or give --command",
+        "Output",
     ),
     "graspa": EngineProgram(
         "graspa",

@@ -128,8 +128,8 @@ def read_result(root: Path, deck: Deck) -> Found | None:
         ResultError: `deck_changed`, `result_unreadable`, `result_of_another_deck`,
             `another_engine`.
     """
-    if (name := deck.changed(root)) is not None:
-        raise ResultError("deck_changed", f"{name} is not as it was prepared")
+    if (how := deck.changed(root)) is not None:
+        raise ResultError("deck_changed", how)
     path = root / deck.folder / RESULT
     try:
         facts = json.loads(path.read_bytes())

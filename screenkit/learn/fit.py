@@ -9,53 +9,22 @@ Not covered: several devices, early stopping, the search for settings (`learn/pr
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from types import MappingProxyType
 
 import numpy as np
 import torch
-from pydantic import Field
 
 from screenkit.graph.batch import collate
 from screenkit.graph.graph import Graph
+from screenkit.learn.fit_settings import FitSettings
 from screenkit.models.catalog import model_class
 from screenkit.models.contract import Model
 from screenkit.models.weights_file import from_safetensors, to_safetensors
 from screenkit.settings import Settings
 
 _MOMENTUM = 0.9
-
-
-class FitSettings(Settings):
-    """How to train. Optimiser, learning rate and batches are by default those of Zhang et al. 2021;
-    what the paper leaves open is in `docs/papers.md`."""
-
-    epochs: int = Field(default=150, ge=1)
-    """Passes over the training set; the best epoch by validation is kept."""
-    batch_size: int = Field(default=32, ge=1)
-    """Structures per step."""
-    optimizer: Literal["adam", "sgd"] = "adam"
-    """`sgd` is stochastic gradient descent with momentum 0.9, as in Xie and Grossman 2018."""
-    learning_rate: float = Field(default=3e-4, gt=0)
-    """The optimiser's, at the start."""
-    decay_every: int = Field(default=50, ge=1)
-    """Epochs after which the learning rate is multiplied by `decay_factor`, again and again."""
-    decay_factor: float = Field(default=0.1, gt=0, le=1)
-    """0 to 1; see `decay_every`."""
-    weight_decay: float = Field(default=0.0, ge=0)
-    """The optimiser's, on the weights as L2."""
-    valid_fraction: float = Field(default=0.1, gt=0, lt=0.5)
-    """Share of the structures that choose the epoch."""
-    test_fraction: float = Field(default=0.1, gt=0, lt=0.5)
-    """Share of the structures that nothing is chosen by."""
-    norm_batches: int = Field(default=32, ge=0)
-    """Training batches from which each epoch's batch norm statistics are taken afresh; 0 keeps
-    the running averages, which lag behind the weights (`docs/papers.md`)."""
-    precision: Literal["float32", "bfloat16"] = "float32"
-    """Of the matrix products while training. Validation and prediction are float32."""
-    seed: int = Field(default=0, ge=0)
-    """Draws the split, the first weights and the order of the structures."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +92,7 @@ def fit(
     settings: FitSettings,
     state: FitState | None = None,
     device: str = "cpu",
+    first: Mapping[str, torch.Tensor] = MappingProxyType({}),
 ) -> Iterator[FitState]:
     """Train to the last epoch, yielding the state after each; goes on from `state` if given.
 
@@ -137,6 +107,7 @@ def fit(
         settings: how to train.
         state: what an earlier call with the same arguments yielded last.
         device: `cpu` or a CUDA device.
+        first: weights to begin with; those that are missing are drawn.
 
     Raises:
         CheckpointError: there is no such model.
@@ -145,6 +116,7 @@ def fit(
     network = model_class(model)(model_settings, train.labels.shape[1]).to(device)
     if state is None:
         network.prepare(train.graphs)
+        network.load_state_dict({**network.state_dict(), **first})
     optimizer = _optimizer(network, settings)
     if state is not None:
         _restore(network, optimizer, state)

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from screenkit.errors import LabelError
-from screenkit.models.contract import CONDITION, Target
+from screenkit.models.target import CONDITION, Target
 from screenkit.settings import Settings, worded
 
 _RENAMED = f"[^=<>]+=[^=<>]+({CONDITION})?"

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from screenkit.learn.hits import share_of, truly_best
 
@@ -99,7 +99,7 @@ class Best:
     def _bound(self, share: float, library: int | None, confidence: float) -> float:
         size = self.size(library)
         kept = share * size
-        return float(beta.ppf(1.0 - confidence, kept, size - kept + 1)) if kept > 0 else 0.0
+        return float(betaincinv(kept, size - kept + 1, 1.0 - confidence)) if kept > 0 else 0.0
 
     def threshold(
         self, recall: float, library: int | None = None, confidence: float = CONFIDENCE

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from screenkit.errors import LabelError
-from screenkit.learn.fit import Examples, FitSettings, FitState, valid_error
+from screenkit.learn.fit import Examples, FitState, valid_error
+from screenkit.learn.fit_settings import FitSettings
 from screenkit.models.trees import Trees, TreesSettings
 from screenkit.settings import Settings
 

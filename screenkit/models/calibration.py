@@ -19,11 +19,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from screenkit.models.contract import Target
 from screenkit.models.intervals import Usual, half_width, usual_apart
-
-LEVEL = 0.9
-"""The usual level of an interval."""
+from screenkit.models.target import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +143,7 @@ class Calibration:
             entry["group"] = self.groups[known].tolist()
             for name, ends in zip(("low", "high"), self.own_bounds(t, target, level), strict=True):
                 if not target.is_class:
-                    entry[name] = ends[known].tolist()
+                    entry[name] = [x if np.isfinite(x) else None for x in ends[known].tolist()]
             entries[target.name] = entry
         return {"level": level, "targets": entries, "split": self.split}
 

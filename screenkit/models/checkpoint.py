@@ -24,11 +24,12 @@ from screenkit.errors import CheckpointError
 from screenkit.graph.graph import GraphSettings
 from screenkit.models.calibration import Calibration, joint
 from screenkit.models.catalog import model_class
-from screenkit.models.contract import Model, Target
+from screenkit.models.contract import Model
 from screenkit.models.domain import Domain
 from screenkit.models.ensemble import Ensemble
 from screenkit.models.network import network_of
 from screenkit.models.shelf import SUFFIX
+from screenkit.models.target import Target
 from screenkit.models.weights_file import from_safetensors, to_safetensors
 from screenkit.settings import Settings
 

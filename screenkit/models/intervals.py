@@ -20,9 +20,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+LEVEL = 0.9
+"""The usual level of an interval."""
 WINDOW = 100
-"""Calibration structures that say what an error usually is; with no more than that it is the same
-everywhere."""
+"""Calibration structures that say what an error usually is: half of them on either side."""
+_LEAST = WINDOW // 8  # on either side, where there are not so many: at the ends, which matter most
 FLOOR = 0.2
 """Of the mean error, added to what is usual: luck in a corner promises nothing."""
 _FOLDS = 10
@@ -59,12 +61,17 @@ class Usual:
         return cls(places[order], np.concatenate([[0.0], np.cumsum(errors[order])]))
 
     def at(self, places: np.ndarray) -> np.ndarray:
-        """Return (m,): the mean error of the `WINDOW` structures about each place, by rank, and a
-        little of the mean of all."""
+        """Return (m,): the mean error of the structures about each place, by rank, and a little of
+        the mean of all.
+
+        As many on either side, `WINDOW` in all, fewer near the ends: a mean that leans to one side
+        would be too small where errors grow.
+        """
         n = len(self.places)
-        window = min(WINDOW, n)
-        start = np.clip(np.searchsorted(self.places, places) - window // 2, 0, n - window)
-        near = (self.sums[start + window] - self.sums[start]) / window
+        rank = np.searchsorted(self.places, places)
+        half = np.clip(np.minimum(rank, n - rank), _LEAST, WINDOW // 2)
+        start, stop = np.maximum(rank - half, 0), np.minimum(rank + half, n)
+        near = (self.sums[stop] - self.sums[start]) / (stop - start)
         # Never 0, where a model is right about all of them.
         return near + max(FLOOR * self.sums[-1] / n, 1e-12)
 

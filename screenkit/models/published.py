@@ -27,7 +27,7 @@ from screenkit.crystal.elements import SYMBOLS
 from screenkit.errors import CheckpointError
 from screenkit.models.cgcnn import Cgcnn, CgcnnSettings
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import Target
+from screenkit.models.target import Target
 
 SOURCE = "github.com/txie-93/cgcnn, MIT licence"
 _MAX_BYTES = 256 * 2**20

@@ -43,17 +43,17 @@ def own_folder() -> Path:
 
 
 def find_checkpoint(model: str) -> Path:
-    """Return the file of a model given by name or by path.
+    """Return the file of a model given by name or by path, or the folder of several.
 
     A name of the package beats one of the user's shelf, and that a file of the working folder.
 
     Raises:
-        CheckpointError: it is neither a file nor a name on the shelf.
+        CheckpointError: it is neither a file, nor a folder, nor a name on the shelf.
     """
     on_shelf = own() | shipped()
     if model in on_shelf:
         return on_shelf[model]
-    if Path(model).is_file():
+    if Path(model).is_file() or Path(model).is_dir():
         return Path(model)
     known = ", ".join(on_shelf) or "none"
     if "/" in model or model.endswith(SUFFIX):
@@ -63,7 +63,7 @@ def find_checkpoint(model: str) -> Path:
         )
     raise CheckpointError(
         f"no checkpoint named {model!r}",
-        hint=f"there are {known}; or give --model the path of a {SUFFIX} file",
+        hint=f"there are {known}; or give --model the path of a {SUFFIX} file, or of a folder of them",
     )
 
 

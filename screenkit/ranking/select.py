@@ -66,8 +66,9 @@ class SelectSettings(Settings):
     """Keep the best: a number, or a share such as `5%` of those that are left."""
     recall: float | None = Field(default=None, gt=0, lt=1)
     """Keep as many of the best as it takes to have this share of the truly best among them."""
-    best: str = "10%"
-    """Who the truly best are: those as good as so many of the calibration split."""
+    best: str | None = None
+    """Who the truly best are: those as good as so many of the calibration split, such as `10%`,
+    which is meant when not said."""
     diverse: int | None = Field(default=None, ge=1)
     """Keep so many that are unlike each other, the best first."""
     space: str | None = None
@@ -216,9 +217,7 @@ def choose(
     if settings.acquire is not None:
         selection = _acquire(selection, settings, first)
     if least is not None:
-        selection = selection.as_good_as(
-            least, f"recall {settings.recall:g} of the {settings.best}"
-        )
+        selection = selection.as_good_as(least, f"recall {settings.recall:g}")
     if settings.top is not None:
         selection = selection.top(settings.top)
     if settings.diverse is not None:
@@ -246,7 +245,7 @@ def _points(
     if said is None:
         points = selection.ranking.store.embedding(selection.ranking.order)
         if points is not None:
-            known: np.ndarray = np.isfinite(points).all(axis=1)
+            known = np.all(np.isfinite(points), axis=1)
             selection = selection.that_has(known, "with an embedding")
             return selection, points[known].astype(np.float32), "the embedding"
     selection, values = selection.with_values(axes)

@@ -67,5 +67,5 @@ class Selection:
         not."""
         read = [self.ranking.values(name).astype(np.float64) for name in columns]
         values = np.stack(read, axis=1)
-        known: np.ndarray = np.isfinite(values).all(axis=1)
+        known = np.all(np.isfinite(values), axis=1)
         return self.that_has(known, f"with a value of {', '.join(columns)}"), values[known]

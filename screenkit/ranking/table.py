@@ -1,7 +1,7 @@
 """CSV that a spreadsheet, pandas and R read alike, and that runs nothing when it is opened.
 
-RFC 4180 quoting, lines end in LF. A text that begins with `= + - @`, TAB or CR gets a leading `'`,
-because a spreadsheet would compute it (CWE-1236). A number that is missing is an empty cell.
+RFC 4180 quoting, lines end in LF. A text that begins with `= + - @`, TAB, CR or LF gets a leading
+`'`, because a spreadsheet would compute it (CWE-1236). A number that is missing is an empty cell.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from screenkit.store.store import Store
 
 _QUOTED = re.compile(r'[",\r\n]')
 _CHUNK = 65_536  # rows
-_COMPUTED = ("=", "+", "-", "@", "\t", "\r")
+# And their full-width forms, which spreadsheets of East Asia take for the same (OWASP).
+_COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def text_cell(text: str) -> str:

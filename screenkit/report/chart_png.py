@@ -23,8 +23,9 @@ def draw_png(chart: Chart) -> bytes:
 
     size = (4.6, 4.6) if chart.square else (5.6, 3.8)
     with rc_context({"font.size": 9}):
-        figure = Figure(figsize=size, layout="constrained", facecolor="white")
-        axis = figure.subplots()
+        figure = Figure(figsize=size, facecolor="white")
+        # Margins by hand: a layout that finds its own draws everything twice.
+        axis = figure.add_axes((0.15, 0.14, 0.72 if _crowded(chart) else 0.81, 0.76))
         name_axes(axis, chart.title, chart.x.label, chart.y.label)
         axis.set_xlim(chart.x.low, chart.x.high)
         axis.set_ylim(chart.y.low, chart.y.high)
@@ -41,6 +42,10 @@ def draw_png(chart: Chart) -> bytes:
             )  # fmt: skip
         _legend(axis, chart)
         return image(figure, "png")
+
+
+def _crowded(chart: Chart) -> bool:
+    return any(isinstance(layer, Hexagons) for layer in chart.layers)
 
 
 def _legend(axis: Any, chart: Chart) -> None:
@@ -90,11 +95,11 @@ def _hexagons(axis: Any, layer: Hexagons, figure: Any) -> None:
     corners = _CORNERS * (layer.width / 2, layer.height / 2)
     polygons = np.stack([layer.x, layer.y], axis=1)[:, None] + corners
     shades = PolyCollection(
-        polygons, array=layer.counts, norm=LogNorm(1, max(int(layer.counts.max()), 2)),
+        list(polygons), array=layer.counts, norm=LogNorm(1, max(int(layer.counts.max()), 2)),
         cmap="Blues", edgecolors="white", linewidths=0.1,
     )  # fmt: skip
     axis.add_collection(shades)
-    bar = figure.colorbar(shades, ax=axis, shrink=0.6, pad=0.02)
+    bar = figure.colorbar(shades, cax=figure.add_axes((0.89, 0.3, 0.015, 0.45)))
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=7, colors=SOFT)
     bar.set_label("structures in a hexagon", size=7.5, color=SOFT)

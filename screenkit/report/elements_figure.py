@@ -37,8 +37,8 @@ def elements_figure(structures: Sequence[Iterable[str]], which: str) -> Figure |
         f"{len(counts)} elements occur."
     )
     told = ElementsMap(
-        title=f"Elements of {total} {which}", quantity="structures that have it", unit="",
-        values={symbol: float(count) for symbol, count in counts.items()}, atoms=counts,
+        title=f"Elements of {total} {which}", quantity="share that has it", unit="%",
+        values={symbol: 100.0 * count / total for symbol, count in counts.items()}, atoms=counts,
     )  # fmt: skip
     return Figure(
         "elements", f"Elements of the {total} {which}", caption, _table(counts, total),

@@ -47,6 +47,11 @@ class HeldOut:
     notes: Sequence[str] = ()
 
     @property
+    def known_names(self) -> list[str]:
+        """Names of those that have both."""
+        return [self.names[i] for i in np.flatnonzero(self.known).tolist()]
+
+    @property
     def known(self) -> np.ndarray:
         """(n,) bool: where both are there."""
         return np.isfinite(self.prediction) & np.isfinite(self.label)
@@ -73,13 +78,13 @@ def parity(held: HeldOut, stem: str) -> Chart:
         layers.append(hexagons_of(truth, predicted, ends, ends))
     layers.append(Line(np.array(ends), np.array(ends)))
     if not many:
-        names = [held.names[i] for i in np.flatnonzero(known)] if len(held.names) else ()
+        names = held.known_names if len(held.names) else ()
         layers.append(Points(truth, predicted, "good", names))
     error = np.abs(truth - predicted)
     said = "counted by hexagon" if many else "one dot each"
     table = {"label": truth, "prediction": predicted}
     if len(held.names):
-        table = {"name": [held.names[i] for i in np.flatnonzero(known)], **table}
+        table = {"name": held.known_names, **table}
     return Chart(
         f"{stem}-parity", f"{held.target}: predicted against {held.measured}",
         f"{len(truth)} {held.where}, {said}. On the line a prediction is right; half of them are "

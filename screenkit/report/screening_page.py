@@ -63,6 +63,8 @@ class ScreeningPage:
     provenance: Mapping[str, str] = field(default_factory=dict)
     remarks: Sequence[str] = ()
     kind: str = "screening"
+    apart: str = "On structures whose labels are known."
+    """On which structures the model is held against labels."""
     scores: str = ""
     """Figures of an evaluation as numbers, in HTML."""
 
@@ -91,10 +93,10 @@ def screening_page(told: ScreeningPage) -> Page:
             "From the library to the shortlist", way.html + reasons(told.codes, total), "Funnel"
         ),
         _shortlist(told),
-        Section("Predictions", side_by_side(scores), note=_few(told)),
+        Section("Predictions", side_by_side(scores) or "<p>Nothing could be ranked.</p>"),
         Section(
             "How good the model is", told.scores + side_by_side(held), "Model",
-            "On structures whose labels are known.",
+            told.apart,
         ),
         Section(
             "Predictions and structure", side_by_side(geometry), "Structure",
@@ -111,10 +113,6 @@ def screening_page(told: ScreeningPage) -> Page:
 def _stem(held: HeldOut) -> str:
     prefix = "labels" if held.where.startswith("structures with") else "calibration"
     return f"{prefix}-{file_stem(held.target)}"
-
-
-def _few(told: ScreeningPage) -> str:
-    return "" if len(told.targets[0].values) else "Nothing could be ranked."
 
 
 def _shortlist(told: ScreeningPage) -> Section:

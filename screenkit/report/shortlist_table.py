@@ -17,7 +17,9 @@ from screenkit.crystal.elements import SYMBOLS, atomic_number
 from screenkit.report.element_colours import ELEMENT_COLOURS, hex_colour
 from screenkit.report.page import broken
 from screenkit.report.words import figure, flags, number
+from screenkit.store.layout import OOD
 
+_DISTANCE = "distance from the training set"
 _LONG_NAME = 120  # characters; the rest is in the tooltip
 
 
@@ -65,7 +67,7 @@ def shortlist_table(told: ShortlistTable) -> str:
     drawn = any(portrait.drawing for portrait in told.portraits.values())
     scale = _Scale.of(told)
     odd = "ood" in told.rows[0]
-    warned = any(flags(row) for row in told.rows)
+    warned = any(_warnings(row) for row in told.rows)
     heads = [
         "<th></th>" if drawn else "",
         '<th data-sort="u">rank</th><th class="text" data-sort="u">structure</th>',
@@ -73,7 +75,7 @@ def shortlist_table(told: ShortlistTable) -> str:
             f'<th data-sort="{"d" if column.largest_first else "u"}">{broken(column.label)}</th>'
             for column in told.columns
         ),
-        '<th data-sort="u">unlike the training set</th>' if odd else "",
+        f'<th data-sort="u">{_DISTANCE}</th>' if odd else "",
         '<th data-sort="u">atoms</th><th data-sort="u">density (g/cm³)</th>',
         '<th class="text">warnings</th>' if warned else "",
     ]
@@ -147,7 +149,7 @@ def _row(row: Mapping[str, Any], told: ShortlistTable, scale: _Scale, has: _Has)
         f'<td data-head="atoms" data-v="{row["n_atoms"]}">{number(row["n_atoms"])}</td>',
         f'<td data-head="density (g/cm³)" data-v="{_exact(row["density_g_cm3"])}">'
         f"{figure(row['density_g_cm3'])}</td>",
-        f'<td class="odd">{escape(flags(row))}</td>' if has.warnings else "",
+        f'<td class="odd">{escape(_warnings(row))}</td>' if has.warnings else "",
     ]
     words = escape(" ".join(portrait.elements))
     return f'<tr data-words="{words}">{"".join(cells)}</tr>'
@@ -164,18 +166,20 @@ def _bar(row: Mapping[str, Any], name: str, scale: _Scale) -> str:
     start, stop = scale.share(low), scale.share(high)
     said = f"{figure(low)} to {figure(high)}"
     return (
-        f'<span class="range" title="{said}"><i style="left:{start:.1f}%;'
-        f'width:{stop - start:.1f}%"></i><b style="left:{value:.1f}%"></b></span>'
+        f'<span class="range"><i style="left:{start:.1f}%;width:{stop - start:.1f}%"></i>'
+        f'<b style="left:{value:.1f}%"></b></span><small>{said}</small>'
     )
 
 
 def _odd(row: Mapping[str, Any]) -> str:
     distance = float(row.get("ood_distance", math.nan))
-    mark = '<span class="badge">unlike</span> ' if row["ood"] == 1 else ""
-    return (
-        f'<td data-head="unlike the training set" data-v="{_exact(distance)}">'
-        f"{mark}{figure(distance)}</td>"
-    )
+    mark = '<span class="badge">out of domain</span> ' if row["ood"] == 1 else ""
+    return f'<td data-head="{_DISTANCE}" data-v="{_exact(distance)}">{mark}{distance:.2f}</td>'
+
+
+def _warnings(row: Mapping[str, Any]) -> str:
+    """Return what is odd about a structure beside its distance, which has a column."""
+    return flags({key: value for key, value in row.items() if key != OOD})
 
 
 def _chips(told: ShortlistTable) -> str:

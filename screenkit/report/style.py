@@ -30,7 +30,7 @@ margin:24px 0 0}
 .remarks{margin-top:20px;border-left:3px solid var(--filtered);background:var(--tint);
 padding:10px 18px;border-radius:0 8px 8px 0}.remarks ul{margin:0;padding-left:16px}
 .remarks li{margin:3px 0;overflow-wrap:anywhere}
-.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,430px),1fr));
+.figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,430px),1fr));
 gap:12px 36px}
 figure{margin:0;min-width:0}figure.over{grid-column:1/-1}
 figure h3{margin:22px 0 8px}
@@ -92,7 +92,7 @@ border-radius:8px;padding:7px 14px;margin-top:12px;cursor:pointer}
 .short td{vertical-align:middle}
 .short td.name{text-align:left;white-space:normal;min-width:190px;max-width:300px}
 .short td.name b{font-weight:600;overflow-wrap:anywhere}
-.short td.name small{display:block;color:var(--soft);font-size:12.5px;overflow-wrap:anywhere}
+.short small{display:block;color:var(--soft);font-size:12.5px;overflow-wrap:anywhere}
 .short td.odd{text-align:left;white-space:normal;color:var(--soft);font-size:13px;max-width:150px}
 .short td.draw{padding:4px 6px;width:120px}.short td.draw:empty{width:0}
 .badge{display:inline-block;border:1px solid var(--filtered);border-radius:20px;padding:0 8px;

@@ -148,8 +148,8 @@ def _axis_y(axis: Axis, frame: _Frame) -> list[str]:
         )
     middle = (frame.height - _BOTTOM + _TOP) / 2
     parts.append(
-        f'<text class="label" text-anchor="middle" transform="translate(13 {middle:.0f}) '
-        f'rotate(-90)">{escape(axis.label)}</text>'
+        f'<text class="label"{_fitted(axis.label, 2 * middle - 8)} text-anchor="middle" '
+        f'transform="translate(13 {middle:.0f}) rotate(-90)">{escape(axis.label)}</text>'
     )
     return parts
 
@@ -164,10 +164,17 @@ def _axis_x(axis: Axis, frame: _Frame) -> list[str]:
         )
     middle = (frame.left + _WIDTH - _RIGHT) / 2
     parts.append(
-        f'<text class="label" x="{middle:.0f}" y="{frame.height - 8}" text-anchor="middle">'
-        f"{escape(axis.label)}</text>"
+        f'<text class="label"{_fitted(axis.label, _WIDTH - 20)} x="{middle:.0f}" '
+        f'y="{frame.height - 8}" text-anchor="middle">{escape(axis.label)}</text>'
     )
     return parts
+
+
+def _fitted(text: str, room: float) -> str:
+    """Return the attributes that press a text into its room, where it would be longer."""
+    if len(text) * _LETTER <= room:
+        return ""
+    return f' textLength="{room:.0f}" lengthAdjust="spacingAndGlyphs"'
 
 
 def hexagon_scale(counts: np.ndarray) -> str:

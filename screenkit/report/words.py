@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from screenkit.store.layout import OOD
+
 OFTEN_AMBIGUOUS = 0.25
 """Share of a structure's atoms; where more have a frame that hangs on a tie, a reader is told."""
 NARROW_SPACE = "\u202f"
@@ -14,11 +16,13 @@ NARROW_SPACE = "\u202f"
 
 
 def flags(row: Mapping[str, Any]) -> str:
-    """Return what is odd about a row, in words: warnings, and many ambiguous frames."""
+    """Return what is odd about a row, in words: warnings, many ambiguous frames, a foreigner."""
     found = str(row["warnings"]).split()
     share = row["frame_ambiguous_fraction"]
     if math.isfinite(share) and share > OFTEN_AMBIGUOUS:
         found.append(f"{share:.0%} ambiguous frames")
+    if row.get(OOD) == 1:
+        found.append("out of domain")
     return ", ".join(found)
 
 

@@ -80,6 +80,8 @@ SPREAD, LOW, HIGH = "_std", "_low", "_high"
 """What the columns end in that say how sure a prediction is: spread over members, interval."""
 OOD_DISTANCE, OOD = "ood_distance", "ood"
 """Distance from the training set, 1 at the threshold; and whether it is above 1."""
+CALIBRATION = "calibration.json"
+"""What a run knows of structures that the model has not learned from."""
 EMBEDDING = "embedding"
 """The dataset (structures, E) float16 of `predictions.h5`: structures as a network sees them."""
 

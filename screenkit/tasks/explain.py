@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import Field
 
 from screenkit.crystal.cif import read_cif
 from screenkit.crystal.crystal import Crystal
@@ -25,24 +24,13 @@ from screenkit.executors.executor import ShardReport
 from screenkit.graph.batch import GraphBatch
 from screenkit.graph.graph import Graph
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import AtomWeights, Model, Target
+from screenkit.models.contract import AtomWeights, Model
+from screenkit.models.target import Target
 from screenkit.plan import Shard
-from screenkit.settings import Settings
 from screenkit.store.row import Row
 from screenkit.store.shard_file import ShardFile, write_shard
 from screenkit.tasks.featurize import report
 from screenkit.tasks.predict import PredictTask, as_memory_allows, finish, with_gauge
-
-
-class ExplainSettings(Settings):
-    """Which predictions to explain, and how many structures to draw."""
-
-    names: tuple[str, ...] = ()
-    """Structures to explain, and no others."""
-    top: int | None = Field(default=None, ge=1)
-    """How many of a run's shortlist, the best first; None: ten. Of a bare library, all."""
-    draw: int = Field(default=10, ge=0, le=1000)
-    """How many structures are drawn, the best first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ import numpy as np
 
 from screenkit.errors import Outcome
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import Target
+from screenkit.models.target import Target
 from screenkit.store.layout import EMBEDDING, HIGH, LOW, OOD, OOD_DISTANCE, SPREAD
 from screenkit.store.row import Row
 

@@ -14,11 +14,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
-from pydantic import Field
 
 from screenkit.crystal.checks import CheckSettings
 from screenkit.crystal.document import Document
@@ -27,36 +26,23 @@ from screenkit.executors.executor import ShardReport
 from screenkit.executors.readers import readers
 from screenkit.graph.batch import GraphBatch, collate, pack
 from screenkit.graph.graph import Graph
-from screenkit.models.calibration import LEVEL
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.contract import Model
 from screenkit.models.domain import Scope
 from screenkit.plan import Shard
-from screenkit.settings import Settings, worded
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
 from screenkit.tasks.ahead import ahead
 from screenkit.tasks.featurize import featurize_ahead, report
 from screenkit.tasks.gauge import Gauge
 from screenkit.tasks.judge import NOT_FINITE, Seen, columns_of, judge
+from screenkit.tasks.predict_settings import PredictSettings
 
 _BATCHES_AHEAD = 2
 _BATCH_ATOMS = {"cpu": 4096, "cuda": 65536}
 _GAUGE = Gauge()
 _LOADING = threading.Lock()  # a worker that takes two shards at once has one network
 _Item = TypeVar("_Item")
-
-
-class PredictSettings(Settings):
-    """How to run the network."""
-
-    batch_atoms: int | None = Field(default=None, ge=1)
-    """Atoms per batch at most; a larger structure comes alone. Halved where memory runs out. When
-    not said, 4096 on a CPU, whose cache holds that much, and 65536 on CUDA."""
-    device: Annotated[str, worded(r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N")] = "auto"
-    """`auto` is CUDA where there is a device, else the CPU."""
-    level: float = Field(default=LEVEL, gt=0, lt=1)
-    """Share of structures whose true value is to lie between `TARGET_low` and `TARGET_high`."""
 
 
 def resolve_device(device: str) -> str:

@@ -21,9 +21,9 @@ def test_a_run_is_explained_in_its_own_folder(ranked: Path, capsys: pytest.Captu
     assert run(["explain", str(ranked), "--top", "2", "--draw", "1"]) == 0
     shown = capsys.readouterr()
     assert "2 structures = 2 ok" in shown.out
-    assert "explain.html" in shown.out and "atoms.h5" in shown.out
+    assert "report.html" in shown.out and "atoms.h5" in shown.out
     assert "Explaining" in shown.err
-    assert (ranked / "explain" / "explain.html").stat().st_size > 0
+    assert (ranked / "explain" / "report.html").stat().st_size > 0
     assert len(list((ranked / "explain" / "pictures").glob("*.png"))) == 1
 
 

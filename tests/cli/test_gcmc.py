@@ -34,7 +34,7 @@ def test_the_way_from_a_library_to_loadings_is_printed(
         (["--pressure", "1atm"], "--pressure: wanted a number and a unit of Pa, kPa, MPa or bar"),
         (["--engine", "raspa4"], "--engine"),
         (["--gas", "CO3"], "knows no gas 'CO3'"),
-        (["--charges", "eqeq"], "--charges"),
+        (["--charges", "qeq"], "--charges"),
         (["--truncation", "cut"], "--truncation"),
     ],
 )

@@ -33,7 +33,7 @@ from screenkit.cli.train import train
 from screenkit.crystal.checks import CheckSettings
 from screenkit.executors.hire import RunSettings
 from screenkit.gcmc.conditions import GcmcSettings
-from screenkit.learn.fit import FitSettings
+from screenkit.learn.fit_settings import FitSettings
 from screenkit.learn.labels import LabelSettings
 from screenkit.ranking.campaign import CampaignSettings
 from screenkit.ranking.ranking import RankSettings
@@ -41,8 +41,8 @@ from screenkit.ranking.select import SelectSettings
 from screenkit.recipe import SINGULAR, Recipe
 from screenkit.settings import Settings
 from screenkit.tasks.clean import CleanSettings
-from screenkit.tasks.explain import ExplainSettings
-from screenkit.tasks.predict import PredictSettings
+from screenkit.tasks.explain_settings import ExplainSettings
+from screenkit.tasks.predict_settings import PredictSettings
 
 COMMANDS = [rank, clean, label, train, evaluate, explain, select, prepare, campaign]
 OUTSIDE_THE_RECIPE = {

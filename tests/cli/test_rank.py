@@ -201,7 +201,7 @@ def test_names_with_a_dash_first_and_with_markup_go_through(
     assert "[red]x[" in shown
     assert "./-v" in shown
     assert {row["name"] for row in rows(output / "ranking.csv")} >= {"'=1+1", "<script>"}
-    assert "<script>" not in (output / "report.html").read_text()
+    assert (output / "report.html").read_text().count("<script>") == 1  # its own
 
 
 @pytest.mark.slow

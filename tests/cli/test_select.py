@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,54 @@ def test_a_choice_is_kept_and_shown_with_what_each_rule_left(
     before = (ranked / "selections" / "few.json").read_bytes()
     assert run([*words, "-q"]) == 0
     assert (ranked / "selections" / "few.json").read_bytes() == before
+
+
+_WITHOUT_TORCH = """
+import sys
+class Closed:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("torch", "dask", "matplotlib"):
+            raise ImportError(name + " is closed")
+sys.meta_path.insert(0, Closed())
+from screenkit.cli.app import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["select", "RUN", "--top", "1"],
+        ["compare", "RUN", "RUN"],
+        ["export", "RUN", "-o", "all.csv"],
+    ],
+)
+def test_who_predicts_nothing_wakes_no_torch(ranked: Path, tmp_path: Path, words: list[str]):
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_TORCH, *(str(ranked) if w == "RUN" else w for w in words)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_named_to_be_left_out_is_not_chosen(
+    ranked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert run(["select", str(ranked), "--top", "100%", "--name", "all", "-q"]) == 0
+    names = [row["name"] for row in rows(ranked / "selections" / "all.csv")]
+    (tmp_path / "done.csv").write_text("name,loading\n" + "".join(f"{n},1\n" for n in names[:2]))
+    words = ["select", str(ranked), "--top", "100%", "--without", str(tmp_path / "done.csv")]
+    assert run([*words, "--name", "rest", "-q"]) == 0
+    left = [row["name"] for row in rows(ranked / "selections" / "rest.csv")]
+    assert left == names[2:]
+    (tmp_path / "done.csv").write_text(f"{names[0]}\n")
+    assert run([*words, "--name", "rest", "-q"]) == 65
+    (tmp_path / "done.csv").write_text("nobody\n")
+    assert run(words) == 66
+    assert "nobody" in capsys.readouterr().err
 
 
 def test_a_name_is_not_taken_from_another_choice_but_latest_is(

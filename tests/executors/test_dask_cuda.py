@@ -27,7 +27,8 @@ from screenkit.models.checkpoint import Checkpoint
 from screenkit.plan import Shard
 from screenkit.store.row import Row
 from screenkit.store.shard_file import read_shard, shard_path
-from screenkit.tasks.predict import PredictSettings, PredictTask
+from screenkit.tasks.predict import PredictTask
+from screenkit.tasks.predict_settings import PredictSettings
 from tests.executors.stand_ins import Fed
 from tests.executors.test_executors import make_work, outcomes, run
 from tests.models.tiny import write_tiny

@@ -11,39 +11,60 @@ from pathlib import Path
 import pytest
 
 import screenkit.flows.campaign_round as campaign_round
-from screenkit.errors import MismatchError, RecipeError, WorkersLostError
+from screenkit.errors import (
+    MismatchError,
+    RecipeError,
+    StorageError,
+    UsageError,
+    WorkersLostError,
+)
 from screenkit.flows.campaign import Campaigned, campaign, rehearse, why_over
 from screenkit.flows.campaign_known import Finding, read_known, write_known
 from screenkit.recipe import Recipe
 from tests.crystals import rock_salt, write_cif
 from tests.flows.test_gcmc import Engine
+from tests.models.tiny import write_tiny
 
 EDGES = [5.0 + 0.25 * i for i in range(12)]
 MISSING = "salt-5.25"
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """A folder with a library, and a table that knows all of it but for one structure."""
-    (tmp_path / "salts").mkdir()
+@pytest.fixture(scope="module", autouse=True)
+def no_pages() -> Iterator[None]:
+    """Pages take most of the time of so small a campaign; they have tests of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        for flow in ("screen", "train", "campaign"):
+            patch.setattr(f"screenkit.flows.{flow}.draw_report", lambda *_, **__: None)
+        yield
+
+
+def fill(folder: Path) -> Path:
+    """Make a library in a folder, and a table that knows all of it but for one structure."""
+    (folder / "salts").mkdir()
     for edge in EDGES:
-        write_cif(rock_salt(edge), tmp_path / "salts" / f"salt-{edge:g}.cif")
-    (tmp_path / "salts" / "broken.cif").write_text("data_broken\nloop_\n_atom_site_label\n")
+        write_cif(rock_salt(edge), folder / "salts" / f"salt-{edge:g}.cif")
+    (folder / "salts" / "broken.cif").write_text("data_broken\nloop_\n_atom_site_label\n")
     known = [f"salt-{edge:g},{100 - (edge - 6.6) ** 2:.4f}\n" for edge in EDGES]
     text = "name,uptake\n" + "".join(line for line in known if not line.startswith(f"{MISSING},"))
-    (tmp_path / "labels.csv").write_text(text)
-    return tmp_path
+    (folder / "labels.csv").write_text(text)
+    return folder
 
 
-def recipe(more: str = "", **said: object) -> Recipe:
-    """Return a small campaign with other values of some keys of its section."""
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return fill(tmp_path)
+
+
+def recipe(more: str = "", name: str = "uptake", **said: object) -> Recipe:
+    """Return a small campaign with other values of some keys of its section; `name` is what the
+    target is called, whose column is `uptake`."""
     own = {"sources": "[salts]", "oracle": "table", "labels": "labels.csv", "first": "random"}
     own |= {"first_batch": 5, "batch": 2, "rounds": 2} | said
     section = "".join(f"  {k}: {v}\n" for k, v in own.items() if v is not None)
     return Recipe.parse(
         "model: trees\n"
         "network: {features: [density], n_trees: 5, depth: 2, min_samples_leaf: 1}\n"
-        "labels: {targets: [{name: uptake, unit: mol/kg}]}\n"
+        f"labels: {{targets: [{{name: {name}, column: uptake, unit: mol/kg}}]}}\n"
         "fit: {valid_fraction: 0.2, test_fraction: 0.2}\n"
         "run: {executor: serial}\n"
         f"{more}campaign:\n{section}"
@@ -72,8 +93,7 @@ def answers(folder: Path) -> list[bytes]:
 
 @pytest.fixture(scope="module")
 def two_rounds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Campaigned]:
-    folder = tmp_path_factory.mktemp("campaign")
-    home.__wrapped__(folder)  # type: ignore[attr-defined]
+    folder = fill(tmp_path_factory.mktemp("campaign"))
     return folder, campaign(recipe(), folder, folder / "run")
 
 
@@ -137,8 +157,9 @@ def killed_after(step: str, calls: int = 1) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("step", "calls"),
     [
-        *(("choose", 1), ("_ask", 2), ("write_known", 2)),
-        *(("train", 1), ("screen", 1), ("replace_text", 1)),
+        *(("choose", 1), ("_ask", 2), ("train", 1), ("replace_text", 1)),
+        pytest.param("write_known", 2, marks=pytest.mark.slow),
+        pytest.param("screen", 1, marks=pytest.mark.slow),
     ],
 )
 def test_killed_after_any_step_of_a_round_it_ends_with_the_same_answer(
@@ -215,6 +236,37 @@ def test_where_nothing_can_be_learned_it_says_so_and_chooses_as_before(home: Pat
     assert not (home / "run" / "round-01" / "rank").exists()
 
 
+def test_what_is_unlike_each_other_in_another_model_fulfils_the_condition_too(home: Path):
+    write_tiny(home)
+    more = "select: {where: density < 2.0}\n"
+    said = {"first": "diverse", "prior": "tiny-0.safetensors", "rounds": 1, "first_batch": 3}
+    settings = recipe(more, name="stored", **said)
+    done = campaign(settings, home, home / "run")
+    assert done.rounds[1].rule == "diverse"
+    density = {
+        row["name"]: float(row["density_g_cm3"])
+        for row in rows(home / "run" / "round-00" / "rank" / "ranking.csv")
+    }
+    chosen = [row["name"] for row in rows(home / "run" / "round-01" / "chosen.csv")]
+    assert len(chosen) == 3
+    assert all(density[name] < 2.0 for name in chosen)
+    assert max(density.values()) > 2.0
+
+
+def test_a_prior_that_knows_the_target_chooses_the_first_ones(home: Path):
+    write_tiny(home)  # it predicts `uptake`, and has no spread
+    more = "cross: {ensemble: 2}\nselect: {acquire: ucb}\n"
+    settings = recipe(more, prior="tiny-0.safetensors", rounds=1, first_batch=5)
+    done = campaign(settings, home, home / "run")
+    assert done.rounds[1].rule == "greedy"
+    assert done.rounds[1].mae is not None
+    ranking = rows(home / "run" / "round-00" / "rank" / "ranking.csv")
+    chosen = [row["name"] for row in rows(home / "run" / "round-01" / "chosen.csv")]
+    assert chosen == [row["name"] for row in ranking[:5]]
+    header = (home / "run" / "campaign.csv").read_text().splitlines()[0]
+    assert header.endswith("predicted_00,predicted_01,predicted_std")
+
+
 def test_a_dry_run_writes_nothing(home: Path):
     told = rehearse(recipe(), home, home / "run")
     assert (told.structures, told.rounds, told.complete, told.left) == (13, 2, 0, 7)
@@ -238,6 +290,33 @@ def test_a_recipe_that_cannot_be_is_one_line(home: Path, said: dict, more: str, 
     with pytest.raises(RecipeError, match=words):
         campaign(recipe(more, **said), home, home / "run")
     assert not (home / "run").exists()
+
+
+def test_an_engine_that_is_not_installed_is_said_before_anything_is_done(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("RASPA_DIR", raising=False)
+    more = GCMC.replace("cycles: 20", "cycles: 20, engine: raspa2")
+    with pytest.raises(UsageError, match="the engine raspa2 is not installed"):
+        campaign(recipe(more, oracle="gcmc", labels=None), home, home / "run")
+    assert not (home / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["round.json", "known.csv"])
+def test_a_damaged_file_of_a_round_is_named_and_may_be_removed(
+    two_rounds: tuple[Path, Campaigned], name: str
+):
+    folder, _ = two_rounds
+    before = answers(folder / "run")
+    (folder / "run" / "round-02" / "round.json").unlink()
+    damaged = folder / "run" / "round-02" / name
+    damaged.write_text("half a fi")
+    with pytest.raises(StorageError, match=f"{name} is damaged"):
+        campaign(recipe(), folder, folder / "run")
+    damaged.unlink()
+    campaign(recipe(), folder, folder / "run")
+    assert answers(folder / "run") == before
 
 
 def test_findings_come_back_as_they_were_written(tmp_path: Path):
@@ -316,5 +395,6 @@ def test_with_raspalib_each_chosen_salt_has_a_loading_with_its_error_bar(home: P
     done = campaign(settings, home, home / "run")
     assert done.summary["outcomes"] == {"ok": 5}
     known = read_known(home / "run" / "round-02" / "known.csv", "uptake") or []
-    assert all(one.value > 0 and one.error > 0 for one in known)
+    assert max(one.value for one in known) > 0
+    assert all(one.error >= 0 for one in known)
     assert campaign(settings, home, home / "run").done == 0

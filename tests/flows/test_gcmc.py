@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
-import json
-import os
 import shlex
 import signal
 import subprocess
@@ -16,7 +13,13 @@ from pathlib import Path
 import h5py
 import pytest
 
-from screenkit.errors import MismatchError, SourceError, StorageError, UsageError
+from screenkit.errors import (
+    MismatchError,
+    RecipeError,
+    SourceError,
+    StorageError,
+    UsageError,
+)
 from screenkit.executors.hire import RunSettings
 from screenkit.flows.gcmc_collect import collect
 from screenkit.flows.gcmc_prepare import Prepared, prepare
@@ -24,7 +27,6 @@ from screenkit.flows.gcmc_run import run
 from screenkit.flows.screen import screen
 from screenkit.recipe import Recipe
 from tests.crystals import rock_salt, write_cif
-from tests.executors.slurm_cluster import Cluster
 from tests.models.tiny import write_tiny
 
 STAND_IN = """\
@@ -231,12 +233,34 @@ def test_a_result_cut_short_or_of_another_deck_is_refused(prepared: Prepared, en
     assert run(prepared.output, 2, command).done == 2
 
 
-def test_a_deck_that_somebody_changed_is_not_run(prepared: Prepared, engine: Engine):
+def test_a_deck_that_somebody_changed_is_not_run(prepared: Prepared, engine: Engine, salts: Path):
     deck = prepared.decks.decks[0]
     (prepared.output / deck.folder / "simulation.json").write_text("{}")
     with pytest.raises(StorageError, match="not as it was prepared"):
         run(prepared.output, 2, engine.told("well"))
     assert collect(prepared.output).simulations[0].code == "deck_changed"
+    (prepared.output / deck.folder / "simulation.json").unlink()
+    with pytest.raises(StorageError, match=r"simulation\.json is missing"):
+        run(prepared.output, 2, engine.told("well"))
+    prepare([salts], recipe(), prepared.output)  # as the hint says
+    assert run(prepared.output, 2, engine.told("well")).done == 2
+
+
+def test_a_gas_that_nobody_knows_is_one_line(salts: Path, tmp_path: Path):
+    with pytest.raises(RecipeError, match="uff knows no gas 'CO3'"):
+        prepare([salts], recipe(gases=["CO3"]), tmp_path / "decks")
+
+
+def test_charges_that_are_missing_are_computed_where_that_is_asked_for(salts: Path, tmp_path: Path):
+    for said in ("eqeq", "cif-or-eqeq"):
+        made = prepare([salts], recipe(gases=["CO2"], charges=said), tmp_path / said)
+        assert {deck.charges for deck in made.decks.decks} == {"eqeq"}
+        cif = (made.output / made.decks.decks[0].folder / "framework.cif").read_text()
+        charges = [float(line.split()[-1]) for line in cif.splitlines() if line[:3] == "Na "]
+        assert len(charges) == 4
+        assert min(charges) > 0.1
+        told = {row["name"]: row["charges"] for row in rows(made.output / "prepare.csv")}
+        assert (told["salt-9"], told["broken"]) == ("eqeq", "")
 
 
 def test_a_folder_without_decks_and_an_engine_that_is_not_there(prepared: Prepared, tmp_path: Path):
@@ -305,57 +329,6 @@ def test_predictions_of_a_run_are_set_against_what_was_simulated(
         collect(made.output, "heat")
     with pytest.raises(UsageError, match="no simulation at"):
         collect(made.output, "uptake=CO2_298K_1Pa")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(
-    importlib.util.find_spec("raspalib") is None, reason="raspalib is not installed"
-)
-def test_raspalib_finds_an_ideal_gas_in_a_wide_box(tmp_path: Path):
-    # One helium-like atom of neon in a box of 40 Å: next to nothing but gas, n = phi p V / RT.
-    (tmp_path / "box").mkdir()
-    from tests.crystals import crystal
-
-    write_cif(crystal([10], [[0.5, 0.5, 0.5]], [40.0, 40.0, 40.0]), tmp_path / "box" / "one.cif")
-    given = recipe(gases=["He"], pressures=["10bar"], cycles=4000, initialization=500)
-    made = prepare([tmp_path / "box"], given, tmp_path / "decks")
-    assert run(made.output, 1).done == 1
-    (one,) = collect(made.output).simulations
-    deck = one.deck
-    ideal = deck.fugacity_coefficient * 1e6 * 40e-10**3 / (1.380649e-23 * 298.0)
-    assert one.found.molecules == pytest.approx(ideal, abs=max(2 * one.found.molecules_error, 0.5))
-    assert json.loads((made.output / deck.folder / "result.json").read_text())["version"]
-    assert os.path.getsize(made.output / "results.h5") > 512
-
-
-ENGINE = """\
-import json, os, pathlib, sys
-said = json.loads(pathlib.Path("simulation.json").read_text())
-if said["Systems"][0]["ExternalPressure"] > 2e5:
-    sys.exit("no such force field")
-print(json.dumps({"engine": "raspa3", "version": "", "cycles": said["NumberOfCycles"],
-                  "molecules": 30.0, "molecules_error": 0.3, "heat": 20.0, "heat_error": 1.0}))
-"""
-
-
-@pytest.mark.slurm
-@pytest.mark.slow
-def test_decks_are_simulated_by_jobs_and_one_that_dies_there_leaves_its_reason(
-    slurm: Cluster, salts: Path, tmp_path: Path
-):
-    prepare([salts], recipe(pressures=["1bar", "5bar"]), tmp_path / "decks")
-    (tmp_path / "site.yaml").write_text("jobs: 2\ntime: 5\nmemory: 500M\n")
-    (tmp_path / "engine.py").write_text(ENGINE)
-    command = shlex.join([sys.executable, str(tmp_path / "engine.py")])
-    settings = RunSettings(executor="slurm", site=tmp_path / "site.yaml", poll=0.5)
-    ran = run(tmp_path / "decks", command=command, settings=settings)
-    assert (ran.done, len(ran.died)) == (2, 2)
-    codes = {one.deck.pressure: one.code for one in collect(tmp_path / "decks").simulations}
-    assert codes == {1e5: "", 5e5: "simulation_died"}
-    again = run(tmp_path / "decks", command=command, settings=settings)
-    assert (again.before, again.done, len(again.died)) == (2, 0, 2)
-    with pytest.raises(UsageError, match="the engine raspa3 is not|there is no program"):
-        run(tmp_path / "decks", command="no-such-engine", settings=settings)
 
 
 def test_simulations_have_no_other_executors(prepared: Prepared):

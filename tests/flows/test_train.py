@@ -22,6 +22,7 @@ from screenkit.flows.lesson import CHECKPOINT, STATE
 from screenkit.flows.parts import RESULT
 from screenkit.flows.screen import screen
 from screenkit.flows.train import train
+from screenkit.models.checkpoint import Checkpoint
 from screenkit.recipe import Recipe
 from screenkit.track import Track
 from tests.crystals import rock_salt, write_cif
@@ -185,8 +186,11 @@ def test_an_ensemble_is_the_mean_of_its_members_on_one_split(salts, tmp_path):
         values = [float(row["edge_predicted"]) for row in (one, other, both)]
         assert values[0] != values[1]
         assert values[2] == pytest.approx((values[0] + values[1]) / 2, rel=1e-5)
-    best = tmp_path / "run" / metrics["best_member"] / "checkpoint.safetensors"
-    assert best.read_bytes() == (tmp_path / "run/checkpoint.safetensors").read_bytes()
+    together = Checkpoint.load(tmp_path / "run/checkpoint.safetensors")
+    assert len(together.members) == 2 and together.record["members"] == 2
+    folder = Checkpoint.load(tmp_path / "run/members")
+    assert folder.calibration is not None and together.calibration is not None
+    np.testing.assert_allclose(folder.calibration.spreads, together.calibration.spreads)
     written = json.loads((tmp_path / "run/metrics.json").read_text())
     assert written["test"]["edge"]["model"] == metrics["test"]["edge"]["model"]
 

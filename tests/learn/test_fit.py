@@ -8,7 +8,8 @@ import pytest
 from screenkit.crystal.neighbors import find_neighbors
 from screenkit.graph.batch import collate
 from screenkit.graph.build import build_graph
-from screenkit.learn.fit import Examples, FitSettings, FitState, fit, valid_error
+from screenkit.learn.fit import Examples, FitState, fit, valid_error
+from screenkit.learn.fit_settings import FitSettings
 from screenkit.models.knagcn import KNagcn, KNagcnSettings
 from tests.crystals import random_crystal
 

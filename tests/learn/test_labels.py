@@ -7,7 +7,7 @@ import pytest
 
 from screenkit.errors import LabelError
 from screenkit.learn.labels import LabelSettings, read_labels
-from screenkit.models.contract import Target
+from screenkit.models.target import Target
 
 TARGETS = [Target(name="uptake", column="uptake_mol_kg"), Target(name="kh")]
 

@@ -10,7 +10,8 @@ from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegress
 from screenkit.errors import LabelError
 from screenkit.graph.batch import collate
 from screenkit.graph.graph import Graph
-from screenkit.learn.fit import Examples, FitSettings, predict
+from screenkit.learn.fit import Examples, predict
+from screenkit.learn.fit_settings import FitSettings
 from screenkit.learn.trees import fit_trees
 from screenkit.models.trees import Trees, TreesSettings
 

@@ -13,7 +13,8 @@ from screenkit.graph.batch import collate
 from screenkit.graph.build import build_graph
 from screenkit.models.catalog import model_class
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import Model, Target
+from screenkit.models.contract import Model
+from screenkit.models.target import Target
 from tests.crystals import permuted, random_crystal, rotated, supercell, translated
 
 TOLERANCE = 1e-5
@@ -82,6 +83,33 @@ class ModelContract:
         together = self.predict(network, *crystals)
         alone = np.concatenate([self.predict(network, c) for c in crystals])
         np.testing.assert_allclose(together, alone, atol=TOLERANCE)
+
+    def test_the_embedding_is_one_vector_a_crystal_that_symmetries_do_not_change(self, network):
+        given, other = random_crystal(0), random_crystal(1, atoms=9)
+        shuffled = permuted(rotated(given), np.random.default_rng(0).permutation(len(given)))
+        batch = collate([self.graph(network, c) for c in (given, other, shuffled)])
+        with torch.no_grad():
+            outputs, embedding = network.look(batch)
+            assert torch.equal(network(batch), outputs)
+            assert torch.equal(network.embed(batch), embedding)
+        assert len(embedding) == 3 and embedding.ndim == 2 and torch.isfinite(embedding).all()
+        size = embedding.abs().max().item()
+        np.testing.assert_allclose(embedding[0], embedding[2], atol=TOLERANCE * max(1.0, size))
+        assert (embedding[0] - embedding[1]).abs().max() > 1e-3
+
+    def test_packed_weights_predict_nearly_the_same(self, network):
+        batch = collate([self.graph(network, random_crystal(seed)) for seed in range(3)])
+        with torch.no_grad():
+            before = network(batch)
+            packed = network.pack(network.state_dict())
+            network.load_state_dict(packed)
+            after = network(batch)
+        before_size, after_size = (
+            sum(t.numel() * t.element_size() for t in state.values())
+            for state in (network.state_dict(), packed)
+        )
+        assert after_size < 0.8 * before_size
+        torch.testing.assert_close(after, before, atol=0.02, rtol=0.02)
 
     def test_a_step_in_bfloat16_has_finite_gradients(self, network):
         if network.learned_by != "gradient":

@@ -12,9 +12,9 @@ import torch
 from screenkit.errors import CheckpointError
 from screenkit.graph.graph import GraphSettings
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import Target
 from screenkit.models.knagcn import KNagcn, KNagcnSettings
 from screenkit.models.shelf import find_checkpoint, shipped
+from screenkit.models.target import Target
 from screenkit.models.weights_file import from_safetensors, to_safetensors
 
 SETTINGS = KNagcnSettings(k=4, width=8, head_width=8)

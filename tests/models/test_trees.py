@@ -10,10 +10,11 @@ import torch
 
 from screenkit.errors import CheckpointError, UsageError
 from screenkit.graph.batch import collate
-from screenkit.learn.fit import Examples, FitSettings
+from screenkit.learn.fit import Examples
+from screenkit.learn.fit_settings import FitSettings
 from screenkit.learn.trees import fit_trees
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import Target
+from screenkit.models.target import Target
 from screenkit.models.trees import Trees, TreesSettings
 from tests.crystals import random_crystal
 from tests.models.contract import ModelContract

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import Target
 from screenkit.models.knagcn import KNagcn, KNagcnSettings
+from screenkit.models.target import Target
 
 SETTINGS = KNagcnSettings(k=6, width=8, edge_width=4, layers=2, head_width=8)
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from screenkit.ranking import diverse
 from screenkit.farthest import farthest
 from screenkit.ranking.diverse import standardise
 
@@ -33,8 +32,20 @@ def test_blocks_do_not_change_what_is_chosen(monkeypatch: pytest.MonkeyPatch):
     points = np.random.default_rng(1).normal(size=(300, 7))
     whole = farthest(points, 40).tolist()
     assert whole == plainly(points, 40)
-    monkeypatch.setattr(diverse, "_BLOCK", 50)
+    monkeypatch.setattr("screenkit.farthest._BLOCK", 50)
     assert farthest(points, 40).tolist() == whole
+
+
+SCIKIT_MATTER = [
+    *(0, 46, 119, 5, 94, 73, 144, 145, 187, 63, 140, 15, 188, 166, 152),
+    *(153, 44, 58, 148, 12, 158, 173, 85, 13, 124, 189, 175, 99, 48, 88),
+]
+"""`skmatter.sample_selection.FPS(n_to_select=30, initialize=0)` of scikit-matter 0.4.1."""
+
+
+def test_it_chooses_what_scikit_matter_chose():
+    points = np.random.default_rng(2).normal(size=(200, 5))
+    assert farthest(points, 30).tolist() == SCIKIT_MATTER
 
 
 def test_it_chooses_what_scikit_matter_chooses():

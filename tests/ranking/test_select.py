@@ -15,7 +15,7 @@ from screenkit.ranking.select import SelectSettings, choose
 from tests.stores import HEAT, UPTAKE, bad, make_store, ok
 
 NAME = UPTAKE["name"]
-SPREAD = {"name": f"{NAME}_std", "unit": "mol/kg", "better": "min"}
+SPREAD = {"name": f"{NAME}_std", "unit": "mol/kg", "better": "min", "of": NAME}
 ROWS = [
     ok("low", 1.0, 9.0, -10.0, density=0.4, n_atoms=5),
     bad("bad", "overlap"),
@@ -117,7 +117,7 @@ def test_expected_improvement_is_over_the_best_prediction_or_what_is_said(store)
 
 
 def test_what_is_to_be_small_is_acquired_from_the_other_end(tmp_path: Path):
-    heat_std = {"name": "heat_std", "unit": "kJ/mol", "better": "min"}
+    heat_std = {"name": "heat_std", "unit": "kJ/mol", "better": "min", "of": "heat"}
     rows = [ok("a", 30.0, 1.0), ok("b", 20.0, 1.0), ok("c", 29.0, 8.0)]
     store = make_store(tmp_path, rows, (HEAT, heat_std))
     assert chosen(store, acquire="greedy") == ["b", "c", "a"]

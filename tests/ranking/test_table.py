@@ -23,7 +23,7 @@ def test_a_name_that_looks_like_something_else_stays_as_it_is(name: str):
     assert text_cell(name) == name
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff20"])
 def test_a_text_that_a_spreadsheet_would_compute_is_disarmed(start: str):
     ((cell,),) = read(text_cell(f"{start}cmd|' /C calc'!A0") + "\n")
     assert cell == f"'{start}cmd|' /C calc'!A0"
@@ -39,7 +39,7 @@ def test_every_text_is_read_again_but_for_the_apostrophe(rows: list[tuple[str, s
     again = read(lines([text_cells(column) for column in columns]))
     for row, found in zip(rows, again, strict=True):
         for text, cell in zip(row, found, strict=True):
-            assert cell == ("'" + text if text[:1] in tuple("=+-@\t\r") else text)
+            assert cell == ("'" + text if text[:1] in tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20") else text)
 
 
 def test_numbers_have_six_digits_and_missing_ones_are_empty():

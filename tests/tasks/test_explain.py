@@ -12,7 +12,7 @@ from screenkit.crystal.checks import CheckSettings
 from screenkit.crystal.library import Library
 from screenkit.models.catalog import model_class
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import Target
+from screenkit.models.target import Target
 from screenkit.plan import Shard
 from screenkit.store.shard_file import read_shard, shard_path
 from screenkit.tasks.explain import (
@@ -23,7 +23,8 @@ from screenkit.tasks.explain import (
     unpack_explained,
     weight_unit,
 )
-from screenkit.tasks.predict import PredictSettings, PredictTask
+from screenkit.tasks.predict import PredictTask
+from screenkit.tasks.predict_settings import PredictSettings
 from tests.crystals import random_crystal, rock_salt, write_cif
 from tests.models.tiny import tiny_checkpoint
 

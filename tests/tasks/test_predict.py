@@ -16,11 +16,13 @@ from screenkit.crystal.library import Library
 from screenkit.errors import MismatchError, Outcome, UsageError
 from screenkit.models.cgcnn import Cgcnn, CgcnnSettings
 from screenkit.models.checkpoint import Checkpoint
-from screenkit.models.contract import Target
+from screenkit.models.target import Target
 from screenkit.plan import Shard
 from screenkit.store.shard_file import read_shard, shard_path
 from screenkit.tasks import predict
-from screenkit.tasks.predict import PredictSettings, PredictTask, ahead, resolve_device, run_network
+from screenkit.tasks.ahead import ahead
+from screenkit.tasks.predict import PredictTask, resolve_device, see
+from screenkit.tasks.predict_settings import PredictSettings
 from tests.crystals import rock_salt, write_cif
 from tests.models.tiny import tiny_checkpoint, write_tiny
 
@@ -80,9 +82,9 @@ def test_the_size_of_a_batch_does_not_change_a_value(tmp_path, documents):
 
 def test_a_network_that_can_hold_one_structure_at_a_time_predicts_all(monkeypatch, documents):
     graphs, network = graphs_and_network(documents)
-    whole = run_network(network, graphs)
+    whole = outputs(network, graphs)
     limited = Limited(network, structures=1)
-    for a, b in zip(whole, run_network(limited, graphs), strict=True):
+    for a, b in zip(whole, outputs(limited, graphs), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
     assert limited.calls > len(graphs)
 
@@ -95,15 +97,15 @@ def test_a_network_that_can_hold_one_structure_at_a_time_predicts_all(monkeypatc
 def test_a_structure_too_large_even_alone_is_a_row_and_the_others_have_values(documents, error):
     graphs, network = graphs_and_network(documents)
     largest = max(len(graph) for graph in graphs)
-    outputs = run_network(Limited(network, atoms=largest - 1, error=error), graphs)
-    for graph, output in zip(graphs, outputs, strict=True):
+    found = outputs(Limited(network, atoms=largest - 1, error=error), graphs)
+    for graph, output in zip(graphs, found, strict=True):
         assert (output is None) == (len(graph) == largest)
 
 
 def test_other_runtime_errors_are_not_taken_for_a_lack_of_memory(documents):
     graphs, network = graphs_and_network(documents)
     with pytest.raises(RuntimeError, match="shapes"):
-        run_network(Limited(network, atoms=0, error=RuntimeError("shapes differ")), graphs)
+        outputs(Limited(network, atoms=0, error=RuntimeError("shapes differ")), graphs)
 
 
 def test_a_checkpoint_that_changes_during_the_run_stops_it(tmp_path, documents):
@@ -163,9 +165,13 @@ def test_a_cuda_device_that_is_not_there_is_an_error_of_usage(monkeypatch):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
 def test_a_gpu_predicts_what_the_cpu_predicts(documents):
     graphs, network = graphs_and_network(documents)
-    on_cpu = run_network(network, graphs)
-    on_gpu = run_network(network.to("cuda"), graphs)
+    on_cpu = outputs(network, graphs)
+    on_gpu = outputs(network.to("cuda"), graphs)
     np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-4)
+
+
+def outputs(network, graphs):
+    return [None if seen is None else seen.outputs[0] for seen in see(None, network, graphs)]
 
 
 def graphs_and_network(documents):
@@ -186,11 +192,11 @@ class Limited(torch.nn.Module):
         self.error = error or torch.cuda.OutOfMemoryError("stub")
         self.calls = 0
 
-    def forward(self, batch):
+    def each(self, batch):
         self.calls += 1
         if len(batch) > self.structures or len(batch.species) > self.atoms:
             raise self.error
-        return self.network(batch)
+        return self.network.each(batch)
 
 
 def test_an_element_that_the_model_does_not_know_costs_its_own_row_alone(tmp_path):

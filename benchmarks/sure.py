@@ -1,0 +1,114 @@
+"""How sure a model is, held against structures kept apart: intervals, marks, recall.
+
+    python -m benchmarks.sure CALIBRATED LABELS.csv [LIBRARY ...]
+
+CALIBRATED is the folder that `screenkit calibrate` left (its graphs are read again), LABELS.csv its
+table. Intervals and marks are judged on the test split; the bound of the recall on 20 random halves
+of validation and test split, drawn by group, of which one calibrates and the other is the library.
+Of each LIBRARY it is counted how many structures are marked.
+"""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from screenkit.flows.calibrated import ends, watch
+from screenkit.flows.material import read_material
+from screenkit.learn.labels import LabelSettings, read_labels
+from screenkit.learn.recall import Best
+from screenkit.learn.split import split_by_group
+from screenkit.models.checkpoint import Checkpoint
+from screenkit.models.domain import Scope
+from screenkit.models.intervals import coverage
+from screenkit.recipe import Recipe
+
+SPLITS = 20
+WANTED = (0.7, 0.8, 0.9)
+BEST = Fraction(10)  # percent
+
+
+def main(calibrated: Path, labels: Path, libraries: list[Path]) -> None:
+    checkpoint = Checkpoint.load(calibrated / "checkpoint.safetensors")
+    record = checkpoint.record
+    table = read_labels(
+        labels, checkpoint.targets, LabelSettings(group_column=str(record["split_by"]))
+    )
+    material = read_material(calibrated / "graphs", table)
+    fit = record["fit"]
+    groups = material.labels.groups
+    split = split_by_group(groups, fit["valid_fraction"], fit["test_fraction"], fit["seed"])
+    recipe = Recipe.parse("predict: {device: cpu}")
+    apart = np.concatenate([split.valid, split.test])
+    outputs, seen = watch(checkpoint, material, apart, recipe)
+    values, spreads = checkpoint.judge(outputs)
+    truth = material.labels.values[apart]
+    test = np.arange(len(split.valid), len(apart))
+    low, high = ends(checkpoint, values[test], None if spreads is None else spreads[test], 0.9)
+    assert low is not None and high is not None and checkpoint.domain is not None
+    distance = Scope(checkpoint.domain)(torch.from_numpy(seen[test]))[1].numpy()
+    number = np.unique([groups[row] for row in apart], return_inverse=True)[1]
+    print(f"{checkpoint.model}: {len(test)} test structures, {np.mean(distance > 1):.1%} marked")
+    for t, target in enumerate(checkpoint.targets):
+        error = np.abs(values[test, t] - truth[test, t])
+        out, known = distance > 1, np.isfinite(error)
+        held = coverage(truth[test, t], low[:, t], high[:, t])
+        width = np.mean(high[:, t] - low[:, t])
+        marked, other = error[out & known].mean(), error[~out & known].mean()
+        print(
+            f"{target.name}: within the 90% interval {held:.1%}, mean width {width:.3g}; "
+            f"mean error marked {marked:.3g}, others {other:.3g}, ratio {marked / other:.2f}"
+        )
+    for wanted in WANTED:
+        told = [
+            _recall(values[:, t], truth[:, t], number, target.better, wanted)
+            for t, target in enumerate(checkpoint.targets)
+        ]
+        held, promised = (sum(column) for column in zip(*told, strict=True))
+        print(
+            f"recall {wanted} of the best {float(BEST):g}%: promised in {promised} of "
+            f"{SPLITS * len(told)} halves, kept in {held}"
+        )
+    _marked(checkpoint, calibrated, libraries)
+
+
+def _recall(
+    values: np.ndarray, truth: np.ndarray, groups: np.ndarray, better: str, wanted: float
+) -> tuple[int, int]:
+    """Return in how many of the splits a promise was kept, and in how many one was made."""
+    known = np.isfinite(truth)
+    sign = -1.0 if better == "min" else 1.0
+    values, truth, groups = sign * values[known], sign * truth[known], groups[known]
+    held = promised = 0
+    for seed in range(SPLITS):
+        order = np.random.default_rng(seed).permutation(groups.max() + 1)
+        first = np.isin(groups, order[: len(order) // 2])
+        best = Best.of(values[first], truth[first], BEST, groups[first])
+        threshold = best.threshold(wanted, int((~first).sum()))
+        member = truth[~first] >= best.least
+        if not np.isfinite(threshold) or not member.any():
+            continue
+        promised += 1
+        held += bool(np.mean(values[~first][member] >= threshold) >= wanted)
+    return held, promised
+
+
+def _marked(checkpoint: Checkpoint, calibrated: Path, libraries: list[Path]) -> None:
+    """Print which share of some libraries is out of domain."""
+    from screenkit.flows.screen import screen
+
+    for library in libraries:
+        model = (calibrated / "checkpoint.safetensors").resolve()
+        run = calibrated / f"marked-{library.name}"
+        recipe = Recipe.parse(f"model: {model}\nrun: {{executor: serial}}")
+        store = screen([library], recipe, run).store
+        count, ok = int(np.nansum(store.column("ood"))), store.outcomes["ok"]
+        print(f"{library.name}: {count} of {ok} marked ({count / ok:.0%})")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]), [Path(text) for text in sys.argv[3:]])

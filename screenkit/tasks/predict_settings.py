@@ -1,0 +1,22 @@
+"""How to run a network, as a recipe says it; `tasks/predict.py` reads it, and wakes torch."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from screenkit.models.intervals import LEVEL
+from screenkit.settings import Settings, worded
+
+
+class PredictSettings(Settings):
+    """How to run the network."""
+
+    batch_atoms: int | None = Field(default=None, ge=1)
+    """Atoms per batch at most; a larger structure comes alone. Halved where memory runs out. When
+    not said, 4096 on a CPU, whose cache holds that much, and 65536 on CUDA."""
+    device: Annotated[str, worded(r"auto|cpu|cuda(:\d+)?", "auto, cpu, cuda or cuda:N")] = "auto"
+    """`auto` is CUDA where there is a device, else the CPU."""
+    level: float = Field(default=LEVEL, gt=0, lt=1)
+    """Share of structures whose true value is to lie between `TARGET_low` and `TARGET_high`."""
