@@ -40,6 +40,7 @@ from screenkit.track import Track
 
 STRATEGIES = ("random", "greedy", "ucb", "ei", "thompson")
 NETWORK = {"n_trees": 200, "depth": 5, "learning_rate": 0.08}
+SHOWN = (100, 200, 300, 400, 500, 700, 1000)
 MEMBERS, BETA, VALID = 5, 2.0, 0.15
 
 
@@ -175,7 +176,8 @@ def main() -> None:
                 keep("campaign", result)
             shares.append(result["found"])
         table[strategy] = np.array(shares)
-    shown = [i for i, count in enumerate(counts) if count in (100, 200, 300, 400, 500, 700, 1000)]
+    few = len(counts) <= 7
+    shown = [i for i, count in enumerate(counts) if few or count in SHOWN]
     print("| strategy |", " | ".join(str(counts[i]) for i in shown), "|")
     print("|" + "---|" * (1 + len(shown)))
     for name, found in table.items():

@@ -32,8 +32,11 @@ def farthest(points: np.ndarray, count: int) -> np.ndarray:
 def _approach(nearest: np.ndarray, points: np.ndarray, new: int) -> None:
     """Lower the squared distances to the nearest chosen point, in blocks, for one more point."""
     rows = max(1, _BLOCK // max(1, points.shape[1]))
+    # Of 16 bits a block at a time: squares would not fit, and all of it at once is large.
+    exact = np.result_type(points.dtype, np.float32)
+    centre = points[new].astype(exact)
     for start in range(0, len(points), rows):
         part = slice(start, start + rows)
-        apart = points[part] - points[new]
+        apart = points[part].astype(exact, copy=False) - centre
         np.minimum(nearest[part], np.einsum("ij,ij->i", apart, apart), out=nearest[part])
     nearest[new] = -1.0  # never again, not even where only its equals are left

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from screenkit.errors import Outcome
 from screenkit.plan import Plan
+from screenkit.store.layout import EMBEDDING
 from screenkit.store.merge import SHARDS, merge
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
@@ -40,11 +43,14 @@ def make_store(
     rows: Sequence[Row],
     targets: Sequence[dict[str, str]] = (UPTAKE, HEAT),
     shard_size: int = 4,
+    embedding: np.ndarray | None = None,
 ) -> Store:
-    """Write rows as shards, merge them, and open the result."""
+    """Write rows as shards, with an embedding (rows, E) where there is one; merge, and open."""
     plan = Plan(len(rows), "0" * 64, shard_size)
     names = [target["name"] for target in targets]
     (folder / SHARDS).mkdir(parents=True, exist_ok=True)
     for shard in plan.shards:
-        write_shard(folder / SHARDS, shard, rows[shard.start : shard.stop], names, plan.stamp)
+        part = slice(shard.start, shard.stop)
+        arrays = {} if embedding is None else {EMBEDDING: embedding[part].astype(np.float16)}
+        write_shard(folder / SHARDS, shard, rows[part], names, plan.stamp, arrays)
     return Store.open(merge(folder, plan, [row.name for row in rows], targets))

@@ -124,7 +124,7 @@ def outcomes(result: Any) -> Text:
 
 
 def explanation(result: Any) -> None:
-    """Print the outcomes by reason, and the files.
+    """Print the outcomes by reason, the files, and what to type next.
 
     Args:
         result: a `flows.explain_files.Explanation`.
@@ -133,6 +133,9 @@ def explanation(result: Any) -> None:
     console.print()
     console.print(outcomes(result))
     files(console, result.output)
+    behind = result.output.parent
+    if (behind / "ranking.csv").exists():  # its page colours the atoms of the shortlist now
+        next_command(console, ["screenkit", "report", *as_arguments([behind])])
 
 
 def files(console: Console, folder: Path) -> None:

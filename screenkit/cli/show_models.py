@@ -96,6 +96,11 @@ def described(found: Any, adopted: bool = False) -> None:
         kind = f", probability of {target.class_if}" if target.is_class else ""
         better = "largest" if target.better == "max" else "smallest"
         console.print(plain(f"  {target.name}{unit}{kind}; {better} first"), soft_wrap=True)
+    if len(checkpoint.members) > 1:
+        console.print(f"members: {len(checkpoint.members)}")
+    known, domain = checkpoint.calibration, checkpoint.domain
+    console.print(plain(f"calibrated: {known.split if known else 'no'}"), soft_wrap=True)
+    console.print(plain(f"domain: {domain.chosen if domain else 'none'}"), soft_wrap=True)
     for title, values in (
         ("settings", checkpoint.settings.model_dump(mode="json")),
         ("graph", checkpoint.graph.model_dump(mode="json")),

@@ -52,6 +52,7 @@ def missed(found: Sequence[Any], ranking: Any) -> list[str]:
     lines = []
     for one in found:
         who = f"the true top {one.percent} ({sign} {figure(one.least)} {unit}".rstrip() + ")"
+        who = who if one.percent else "the members of the class"
         if not one.predicted:
             lines.append(f"none of this library is predicted to be of {who}: no recall is known")
             continue

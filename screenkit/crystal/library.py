@@ -34,6 +34,9 @@ from screenkit.crystal.files import (
 )
 from screenkit.errors import SourceError
 
+COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a text begins that a spreadsheet computes; `ranking/table.py` puts a `'` before it. The last
+are full-width forms, which spreadsheets of East Asia take for the same (OWASP)."""
 _IDS = "--ids is a text or CSV file with a name in the first column of each line"
 _HEADER_WORDS = {"name", "names", "id", "ids", "mof", "file", "filename", "cif", "structure"}
 
@@ -204,6 +207,12 @@ def read_ids(ids: Path, known: Set[str]) -> set[str]:
             hint=f"did you mean {near[0]}?" if near else f"a name looks like {min(known)}",
         )
     return wanted
+
+
+def from_cell(text: str) -> str:
+    """Return the name in a cell of a table: ours write `'=a` for `=a`, which a spreadsheet would
+    compute."""
+    return text[1:] if text[:1] == "'" and text[1:2] in COMPUTED else text
 
 
 def _known_as(name: str, known: Set[str]) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from screenkit.crystal.library import from_cell
 from screenkit.errors import StorageError
 from screenkit.ranking.table import lines, number_cells, text_cells
 from screenkit.store.publish import replace_text
@@ -85,9 +86,8 @@ def _heads(target: str) -> list[str]:
 
 
 def _finding(row: dict[str, str], target: str) -> Finding:
-    name = row["name"]
     return Finding(
-        name=name[1:] if name.startswith(("'=", "'+", "'-", "'@")) else name,
+        name=from_cell(row["name"]),
         round=int(row["round"]),
         source=row["source"],
         outcome=row["outcome"],

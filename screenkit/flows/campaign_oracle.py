@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from screenkit.crystal.library import from_cell
 from screenkit.errors import Outcome, StorageError, WorkersLostError
 from screenkit.flows.campaign_known import OK, Finding
 from screenkit.flows.campaign_plan import Campaign
@@ -30,12 +31,12 @@ NO_LABEL = "no_label"
 
 
 def ready(campaign: Campaign, command: str | None) -> None:
-    """Raise where there is nobody to ask.
+    """Raise where there is nobody to ask. What jobs of a cluster find there, only they can say.
 
     Raises:
         UsageError: the engine is not installed.
     """
-    if campaign.recipe.campaign.oracle == "gcmc":
+    if campaign.recipe.campaign.oracle == "gcmc" and campaign.recipe.run.executor != "slurm":
         ENGINES[campaign.recipe.gcmc.engine].command(command)
 
 
@@ -88,6 +89,7 @@ def simulate(
 
     Raises:
         WorkersLostError: every simulation died, and did so for the first time.
+        Detached: the jobs are in a cluster's queue, as the recipe wants it.
         ScreenkitError: whatever the three steps raise.
     """
     recipe, folder = campaign.recipe, campaign.folder(number) / GCMC
@@ -97,7 +99,8 @@ def simulate(
         prepare(sources, own, folder, track, ids=chosen)
     decks = Decks.load(folder)
     died_before = any((folder / deck.folder / FAILURE).exists() for deck in decks.decks)
-    ran = run(folder, recipe.run.workers, command, track)
+    jobs = recipe.run if recipe.run.executor == "slurm" else None
+    ran = run(folder, recipe.run.workers, command, track, jobs)
     if ran.died and len(ran.died) == ran.decks and not died_before:
         with suppress(OSError):
             why = (folder / ran.died[0] / FAILURE).read_text("utf-8").strip()
@@ -129,7 +132,7 @@ def _with_refused(path: Path, found: dict[str, Finding], number: int) -> Iterato
     try:
         with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             for row in csv.DictReader(file):
-                name = row["name"] if row["name"] in found else row["name"].removeprefix("'")
+                name = from_cell(row["name"])
                 yield found.get(name) or Finding(
                     name=name,
                     round=number,

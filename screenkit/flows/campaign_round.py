@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from screenkit.crystal.library import from_cell
 from screenkit.errors import LabelError, StorageError
 from screenkit.flows.campaign_choose import Basis, choose, rank_settings
 from screenkit.flows.campaign_known import KNOWN, OK, Finding, read_known, write_known
@@ -163,7 +164,8 @@ def _basis(campaign: Campaign, last: Round) -> Basis:
 def _chosen(path: Path, target: str) -> dict[str, float]:
     """Return what was chosen, and what was predicted of it; NaN where nothing was."""
     with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        return {row["name"]: float(row.get(target) or "nan") for row in csv.DictReader(file)}
+        rows = csv.DictReader(file)
+        return {from_cell(row["name"]): float(row.get(target) or "nan") for row in rows}
 
 
 def _ask(

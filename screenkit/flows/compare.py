@@ -19,6 +19,7 @@ from screenkit.errors import MismatchError
 from screenkit.flows.score import plain
 from screenkit.learn.hits import COUNTS, overlap, share_of
 from screenkit.learn.metrics import rank_correlations
+from screenkit.ranking.ranking import names_of
 from screenkit.ranking.table import lines, number_cells, text_cells
 from screenkit.store.publish import replace_text, storage_error
 from screenkit.store.store import Store
@@ -77,8 +78,7 @@ def compare(first: Path, second: Path) -> Comparison:
         )
     alone = np.ones(len(names[1]), dtype=bool)
     alone[rows[1]] = False
-    targets = [str(target["name"]) for target in stores[0].targets]
-    theirs = [str(target["name"]) for target in stores[1].targets]
+    targets, theirs = (names_of(store.targets) for store in stores)
     common = [name for name in targets if name in theirs]
     if not common:
         raise MismatchError(

@@ -55,7 +55,7 @@ def evaluate(
     columns = label_columns(labels)
     known = _renamed(Checkpoint.load(find_checkpoint(recipe.model)).targets, recipe.labels.columns)
     _labelled_targets(known, columns, labels)  # refused before the work is done
-    screening = screen(sources, recipe, output, track, ids)
+    screening = screen(sources, recipe, output, track, ids, page=False)
     targets = _labelled_targets(known, columns, labels)
     table = read_labels(labels, targets, recipe.labels)
     scored = _scored(screening.store, table, targets, recipe.predict.level)

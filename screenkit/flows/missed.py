@@ -34,7 +34,7 @@ class Missed:
     """What a shortlist holds of the truly best."""
 
     percent: str
-    """Such as `10%`: the best of the calibration split."""
+    """Such as `10%`: the best of the calibration split; of a class empty: its members."""
     least: float
     """The worst label among these, in the target's unit: who is as good is one of the best."""
     structures: int
@@ -60,6 +60,7 @@ class Known:
     labels: np.ndarray
     """(n,) float64, times `sign`."""
     groups: np.ndarray | None
+    is_class: bool
 
     @classmethod
     def read(cls, run: Path, target: str, better: str) -> Known | None:
@@ -85,10 +86,13 @@ class Known:
     def _of(cls, one: Mapping[str, Any], target: str, sign: float) -> Known:
         groups = np.array(one["group"]) if "group" in one else None
         said, truth = (np.array(one[key], dtype=float) for key in ("prediction", "label"))
-        return cls(target, sign, sign * said, sign * truth, groups)
+        return cls(target, sign, sign * said, sign * truth, groups, bool(one.get("is_class")))
 
     def best(self, percent: Fraction) -> Best:
-        """Return the truly best."""
+        """Return the truly best; of a class those inside, whatever share they are."""
+        if self.is_class:
+            inside = int((self.labels == self.labels.max()).sum())
+            percent = Fraction(100 * inside, len(self.labels))
         return Best.of(self.predictions, self.labels, percent, self.groups)
 
 
@@ -160,8 +164,8 @@ def missed_by(
     everyone = ranking.store.column(ranking.target)
     library = int(np.isfinite(everyone).sum())
     found = []
-    for percent in [best] if best else _LOOKED_AT:
-        one = known.best(read_best(percent))
+    for percent in [""] if known.is_class else [best] if best else _LOOKED_AT:
+        one = known.best(read_best(percent or USUAL))
         found.append(
             Missed(
                 percent=percent,

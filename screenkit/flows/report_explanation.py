@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from screenkit.flows.explain_files import KINDS, file_name
 from screenkit.flows.report_facts import Folder
-from screenkit.ranking.ranking import RankSettings, rank
+from screenkit.ranking.ranking import Ranking, RankSettings, rank
 from screenkit.report.explain_page import Drawing, ExplainPage, Line, Table, explain_page
 from screenkit.report.page import Page
 from screenkit.report.words import figure
 from screenkit.store.store import Store
 
+_ROOM = 2_400_000  # bytes of pictures in a page; a quarter more for other targets
 _METHODS = {
     "site": "The model predicts the mean of a contribution per atom, and these are the "
     "contributions. Their mean over a structure is its prediction.",
@@ -47,13 +48,9 @@ def explanation(run: Path) -> Page:
         atoms=int(said.get("atoms", 0)),
         targets=names,
         maps=list(_maps(run, target)),
-        other_maps=[drawing for name in others for drawing in _maps(run, name)],
+        other_maps=_first((d for name in others for d in _maps(run, name)), _ROOM // 4),
         tables=[_table(run, kind, file, target) for kind, file in KINDS.items()],
-        structures_drawn=[
-            drawing
-            for row in ranking.rows(0, folder.recipe.explain.draw)
-            if (drawing := _picture(run, row, target, _unit(store, target))) is not None
-        ],
+        structures_drawn=_first(_pictures(run, ranking, folder.recipe.explain.draw), _ROOM),
         counts=store.outcomes,
         recipe=folder.recipe_text,
         provenance=folder.provenance,
@@ -69,6 +66,26 @@ def _maps(run: Path, target: str) -> Iterator[Drawing]:
         if (png := _bytes(run / "maps" / f"{stem}.png")) is not None:
             caption = f"{target}: elements{where}. Under each symbol its number, as the bar says, "
             yield Drawing(png, f"{caption}and the number of atoms (maps/{stem}.png, .svg).")
+
+
+def _pictures(run: Path, ranking: Ranking, most: int) -> Iterator[Drawing]:
+    """Yield the pictures of the best structures."""
+    unit = _unit(ranking.store, ranking.target)
+    for row in ranking.rows(0, most):
+        if (drawing := _picture(run, row, ranking.target, unit)) is not None:
+            yield drawing
+
+
+def _first(drawings: Iterable[Drawing], room: int) -> list[Drawing]:
+    """Return as many as there is room for; all of them lie beside the page."""
+    sizes = 0
+    kept = []
+    for drawing in drawings:
+        sizes += len(drawing.png)
+        if sizes > room:
+            break
+        kept.append(drawing)
+    return kept
 
 
 def _picture(run: Path, row: Mapping[str, Any], target: str, unit: str) -> Drawing | None:

@@ -39,7 +39,8 @@ class Folder:
             RecipeError: the recipe is there and cannot be read.
         """
         recipe = Recipe.load(path / RECIPE) if (path / RECIPE).is_file() else Recipe()
-        return cls(path, recipe, read_json(path / SUMMARY) or {})
+        summary = read_json(path / SUMMARY)
+        return cls(path, recipe, summary if isinstance(summary, dict) else {})
 
     def json(self, name: str) -> Any:
         """Return what a JSON file in the folder holds; None where it is not there or damaged."""
@@ -95,7 +96,6 @@ class Folder:
         said = self.summary
         return {
             "command": command,
-            "folder": self.path.resolve().name,
             "sources": ", ".join(map(str, said.get("sources", ()))),
             "library sha256": str(said.get("library_sha256", "")),
             "checkpoint sha256": str(said.get("checkpoint_sha256", "")),

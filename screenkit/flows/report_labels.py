@@ -14,7 +14,7 @@ import numpy as np
 
 from screenkit.flows.report_facts import read_json
 from screenkit.report.held_out import HeldOut
-from screenkit.report.page import table
+from screenkit.report.page import broken, table
 from screenkit.report.words import figure, number
 
 METRICS = "metrics.json"
@@ -102,8 +102,20 @@ def score_tables(metrics: Mapping[str, Any]) -> str:
         unit = f" ({entry['unit']})" if entry.get("unit") and "class_if" not in entry else ""
         names = [f"{head}{unit}" if key in ("mae", "rmse") else head for key, head in heads.items()]
         title = f"{target} {entry['class_if']} {entry['unit']}" if "class_if" in entry else target
-        parts.append(titled(title, table(["", *names], rows)))
+        parts.append(titled(title, table(["", *names], rows) + _interval(entry)))
     return "".join(parts)
+
+
+def _interval(entry: Mapping[str, Any]) -> str:
+    """Return how many labels lie within their intervals, as HTML."""
+    said = entry.get("interval") or {}
+    if not all(isinstance(said.get(key), float) for key in ("level", "coverage", "mean_width")):
+        return ""
+    unit = f" {entry['unit']}" if entry.get("unit") else ""
+    return (
+        f"<p>{said['coverage']:.1%} of these labels lie within their {said['level']:.0%} interval, "
+        f"which is {said['mean_width']:.3g}{escape(unit)} wide on average.</p>"
+    )
 
 
 def titled(title: str, body: str) -> str:
@@ -120,7 +132,7 @@ def _early(metrics: Mapping[str, Any]) -> str:
             said = [early.get(f"hits_at_{k}") for k in (10, 100)]
             said += [early.get(f"recall_at_{k}_percent") for k in (1, 5, 10)]
             said += [early.get(f"enrichment_at_{k}_percent") for k in (1, 5, 10)]
-            rows.append([f"<code>{escape(target)}</code>", *(_short(value) for value in said)])
+            rows.append([f"<code>{broken(target)}</code>", *(_short(value) for value in said)])
     if not rows:
         return ""
     heads = ["", "hits in 10", "hits in 100", "recall in 1 %", "in 5 %", "in 10 %"]

@@ -19,6 +19,7 @@ import numpy as np
 
 from screenkit.crystal.library import Library
 from screenkit.errors import ScreenkitError
+from screenkit.flows.missed import Known, missed_by
 from screenkit.flows.portraits import portraits, weighed_of
 from screenkit.flows.report_facts import Folder, cost_of, library_steps
 from screenkit.flows.report_labels import evaluation_of
@@ -30,6 +31,7 @@ from screenkit.report.held_out import HeldOut
 from screenkit.report.page import Page
 from screenkit.report.screening_page import Predicted, ScreeningPage, screening_page
 from screenkit.report.shortlist_table import Column, Portrait, ShortlistTable
+from screenkit.report.words import figure, number
 from screenkit.store.layout import CALIBRATION, HIGH, LOW, OOD, OOD_DISTANCE, SPREAD
 from screenkit.store.store import Store
 
@@ -99,6 +101,7 @@ def screening(run: Path, sources: Sequence[Path] = (), library: Library | None =
         remarks=folder.remarks,
         kind="evaluation" if evaluation else "screening",
         apart=_apart(folder),
+        missed=_missed(ranking, places, run, folder),
         scores=evaluation.tables if evaluation else "",
     )
     return screening_page(told)
@@ -206,6 +209,25 @@ def _calibration(run: Path, folder: Folder, doubts: list[str]) -> list[HeldOut]:
     except (KeyError, TypeError, ValueError, AttributeError):
         doubts.append(f"{CALIBRATION} cannot be read, and is not shown.")
         return []
+
+
+def _missed(ranking: Ranking, places: np.ndarray, run: Path, folder: Folder) -> list[list[str]]:
+    """Return what of the truly best the shortlist holds; nothing where a condition chose it."""
+    if folder.recipe.rank.where is not None or folder.json(CALIBRATION) is None:
+        return []
+    try:
+        known = Known.read(run, ranking.target, ranking.better)
+        found = missed_by(ranking.keep(places, ""), known, None)
+    except (ScreenkitError, KeyError, TypeError, ValueError):
+        return []  # `_calibration` says so
+    unit = next(str(t["unit"]) for t in ranking.store.targets if t["name"] == ranking.target)
+    rows = []
+    for one in found:
+        # With none that is predicted to be as good, nothing is known of the recall.
+        shares = [f"{one.expected:.0%}", f"{one.bound:.0%}"] if one.predicted else ["–", "–"]
+        least = f"{figure(one.least)} {unit}".rstrip()
+        rows.append([one.percent, least, *shares, number(one.predicted)])
+    return rows
 
 
 def _apart(folder: Folder) -> str:

@@ -69,8 +69,13 @@ def screen(
     output: Path,
     track: Track | None = None,
     ids: Path | None = None,
+    *,
+    page: bool = True,
 ) -> Screening:
     """Predict every structure of the sources, rank them, and write it all into `output`.
+
+    Args:
+        page: whether to draw `report.html` now; who adds to the run does it later.
 
     Raises:
         ScreenkitError: model, sources, output or settings are not usable; nothing is lost, and
@@ -101,7 +106,8 @@ def screen(
             library_digest=library.digest,
         )
         _write(result, recipe, sources)
-        draw_report(output, library, told)
+        if page:
+            draw_report(output, library, told)
         return result
 
 

@@ -30,7 +30,7 @@ from screenkit.flows.search import search
 from screenkit.learn.labels import read_labels
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.recipe import Recipe
-from screenkit.store.layout import RESERVED
+from screenkit.store.layout import HIGH, LOW, OOD, OOD_DISTANCE, RESERVED, SPREAD
 from screenkit.store.lock import RunLock
 from screenkit.store.publish import replace_text
 from screenkit.tasks.predict import resolve_device
@@ -110,7 +110,8 @@ def _refuse(recipe: Recipe) -> None:
             f"two targets are called {twice}",
             hint="give one another name in a recipe, with `column: ` for the label table",
         )
-    if hidden := RESERVED.intersection(names):
+    beside = {f"{name}{suffix}" for name in names for suffix in (SPREAD, LOW, HIGH)}
+    if hidden := (RESERVED | {OOD, OOD_DISTANCE} | beside).intersection(names):
         raise UsageError(
             f"a target cannot be called {min(hidden)}: every table has a column of that name",
             hint="give the target another name in a recipe, with `column: ` for the label table",

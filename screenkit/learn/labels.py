@@ -16,6 +16,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from screenkit.crystal.library import from_cell
 from screenkit.errors import LabelError
 from screenkit.models.target import CONDITION, Target
 from screenkit.settings import Settings, worded
@@ -100,7 +101,7 @@ def read_labels(path: Path, targets: Sequence[Target], settings: LabelSettings) 
             rows = _chosen(reader, settings.only, path)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LabelError(f"cannot read the labels {path}: {error}") from None
-    names = tuple((row[settings.name_column] or "").strip() for _, row in rows)
+    names = tuple(from_cell((row[settings.name_column] or "").strip()) for _, row in rows)
     seen: dict[str, int] = {}
     for (line, _), name in zip(rows, names, strict=True):
         if name in seen:

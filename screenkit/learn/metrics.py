@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.stats import kendalltau, spearmanr
 
 _LEAST = 1e-15
 """Probability that a log loss takes for zero."""
@@ -29,6 +28,8 @@ def regression_metrics(truth: np.ndarray, predicted: np.ndarray) -> dict[str, fl
     error = predicted - truth
     spread = float(((truth - truth.mean()) ** 2).sum())
     constant = spread == 0 or np.ptp(predicted) == 0
+    from scipy.stats import spearmanr  # slow to wake, and the page of a screening has no labels
+
     return {
         "n": len(truth),
         "mae": float(np.abs(error).mean()),
@@ -45,6 +46,8 @@ def rank_correlations(first: np.ndarray, second: np.ndarray) -> dict[str, float]
     """
     if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return {"spearman": np.nan, "kendall": np.nan}
+    from scipy.stats import kendalltau, spearmanr
+
     return {
         "spearman": float(spearmanr(first, second).statistic),
         "kendall": float(kendalltau(first, second).statistic),

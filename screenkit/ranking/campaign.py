@@ -28,8 +28,8 @@ class CampaignSettings(Settings):
     """A table of what is known before the first round; columns as in `labels`."""
     prior: str | None = None
     """A model on the shelf, or a checkpoint, that ranks before anything is known."""
-    first: Literal["diverse", "random"] = "diverse"
-    """How to choose while no model knows the target: unlike each other, or by chance."""
+    first: Literal["diverse", "random"] = "random"
+    """How to choose while no model knows the target: by chance, or unlike each other."""
     first_batch: int | None = Field(default=None, ge=1)
     """Structures of the first round; None: as `batch`."""
     batch: int = Field(default=20, ge=1)

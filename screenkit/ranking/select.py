@@ -5,7 +5,8 @@
 Each step sees what the one before has left, best first; the last says the order. What a step needs
 and a structure does not have (NaN) leaves the structure out, as a stage of its own.
 
-Memory: about 200 bytes a row, and 8 for each column and row that --pareto or --diverse looks at.
+Memory: about 200 bytes a row, and 8 for each column and row that --pareto or --diverse looks at; of
+an embedding 2 for each of its numbers.
 
 Not covered: what is known of recall (`learn/recall.py`).
 """
@@ -247,7 +248,7 @@ def _points(
         if points is not None:
             known = np.all(np.isfinite(points), axis=1)
             selection = selection.that_has(known, "with an embedding")
-            return selection, points[known].astype(np.float32), "the embedding"
+            return selection, points if known.all() else points[known], "the embedding"
     selection, values = selection.with_values(axes)
     return selection, standardise(values), ", ".join(axes)
 

@@ -13,18 +13,17 @@ from types import MappingProxyType
 
 import numpy as np
 
+from screenkit.crystal.library import COMPUTED
 from screenkit.store.publish import replace_text
 from screenkit.store.store import Store
 
 _QUOTED = re.compile(r'[",\r\n]')
 _CHUNK = 65_536  # rows
-# And their full-width forms, which spreadsheets of East Asia take for the same (OWASP).
-_COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def text_cell(text: str) -> str:
     """Return a text as one cell."""
-    if text.startswith(_COMPUTED):
+    if text.startswith(COMPUTED):
         text = "'" + text
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 

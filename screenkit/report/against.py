@@ -74,7 +74,11 @@ def _crowd(
 
 
 def hexagons_of(
-    xs: np.ndarray, ys: np.ndarray, across: tuple[float, float], up: tuple[float, float]
+    xs: np.ndarray,
+    ys: np.ndarray,
+    across: tuple[float, float],
+    up: tuple[float, float],
+    frame: float = 0.62,
 ) -> Hexagons:
     """Return how many points lie in each hexagon of a honeycomb; empty ones are left out.
 
@@ -86,9 +90,10 @@ def hexagons_of(
         ys: (n,).
         across: ends of the x axis, which says how wide a hexagon is.
         up: ends of the y axis.
+        frame: height over width of the drawing (`svg.py`), in which hexagons are regular.
     """
     width = (across[1] - across[0]) / _ACROSS
-    rows = max(1, round(_ACROSS * 0.62 / math.sqrt(3)))  # regular in the frame of `svg.py`
+    rows = max(1, round(_ACROSS * frame / math.sqrt(3)))
     tall = (up[1] - up[0]) / rows  # of two rows of hexagons
     u, v = (xs - across[0]) / width, (ys - up[0]) / tall
     first = np.stack([np.floor(u + 0.5), np.floor(v + 0.5)])

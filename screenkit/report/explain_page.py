@@ -91,7 +91,12 @@ def explain_page(told: ExplainPage) -> Page:
     drawn = "".join(_figure(drawing, "") for drawing in told.structures_drawn)
     sections = [
         opening(cards, told.remarks),
-        Section("Structures, the best first", f'<div class="figures">{drawn}</div>', "Structures")
+        Section(
+            "Structures, the best first",
+            f'<div class="figures">{drawn}</div>',
+            "Structures",
+            "As PNG and SVG, and more of them, in pictures/.",
+        )
         if drawn
         else Section("", ""),
         Section("By element", maps, "Elements"),

@@ -20,6 +20,7 @@ from screenkit.report.chart import Axis, Chart, Layer, Line, Points, span
 
 _BINS = 10
 _Z = 1.96  # of a 95 % interval
+_SQUARE = 0.88  # height over width of a square chart, but for its margins
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +76,7 @@ def parity(held: HeldOut, stem: str) -> Chart:
     layers: list[Layer] = []
     many = len(truth) > FEW
     if many:
-        layers.append(hexagons_of(truth, predicted, ends, ends))
+        layers.append(hexagons_of(truth, predicted, ends, ends, _SQUARE))
     layers.append(Line(np.array(ends), np.array(ends)))
     if not many:
         names = held.known_names if len(held.names) else ()

@@ -184,14 +184,16 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -
 
 
 def facts(pairs: Mapping[str, str]) -> str:
-    """Return names and texts as a table in HTML; those without a text are left out."""
+    """Return names and texts as a table in HTML; those without a text are left out, and so is a
+    table of none.
+    """
     lines = "".join(
         f'<tr><th class="text">{escape(key)}</th><td class="text"><code>{escape(value)}</code></td>'
         "</tr>"
         for key, value in pairs.items()
         if value
     )
-    return f'<table class="facts"><tbody>{lines}</tbody></table>'
+    return f'<table class="facts"><tbody>{lines}</tbody></table>' if lines else ""
 
 
 def again(provenance: Mapping[str, str], recipe: str) -> Section:

@@ -14,7 +14,7 @@ from screenkit.report.elements_figure import elements_figure
 from screenkit.report.figures import Figure, side_by_side
 from screenkit.report.funnel import Step, funnel
 from screenkit.report.held_out import HeldOut, charts_of
-from screenkit.report.page import Page, Section, again, facts, file_stem, opening, reasons
+from screenkit.report.page import Page, Section, again, facts, file_stem, opening, reasons, table
 from screenkit.report.shortlist_table import ShortlistTable, shortlist_table
 from screenkit.report.spread import histogram
 from screenkit.report.words import duration, number
@@ -65,6 +65,9 @@ class ScreeningPage:
     kind: str = "screening"
     apart: str = "On structures whose labels are known."
     """On which structures the model is held against labels."""
+    missed: Sequence[Sequence[str]] = ()
+    """What of the truly best the shortlist holds, row by row: which, from where on, how much of
+    them by expectation and at least, how many are predicted to be as good."""
     scores: str = ""
     """Figures of an evaluation as numbers, in HTML."""
 
@@ -124,7 +127,22 @@ def _shortlist(told: ScreeningPage) -> Section:
         f"<p>{which}All of the shortlist is in <code>shortlist.csv</code>, every ranked structure "
         "in <code>ranking.csv</code>.</p>"
     )
-    return Section("The shortlist", files + shortlist_table(told.shortlist), "Shortlist")
+    body = files + shortlist_table(told.shortlist) + _missed(told)
+    return Section("The shortlist", body, "Shortlist")
+
+
+def _missed(told: ScreeningPage) -> str:
+    """Return what the shortlist may have missed, as HTML."""
+    if not told.missed:
+        return ""
+    heads = ["the truly best", "from", "on the shortlist, expected", "at least, 95 % sure"]
+    rows = [[escape(cell) for cell in row] for row in told.missed]
+    return (
+        "<h3>What it may have missed</h3>"
+        + table([*heads, "predicted to be as good"], rows)
+        + "<p>From the structures that were kept apart from training, as far as these are like "
+        "the library.</p>"
+    )
 
 
 def _scores(told: ScreeningPage) -> list[Figure]:

@@ -11,7 +11,7 @@ STYLE = """
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--paper);color:var(--ink);
 font:15px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}
-main{max-width:1120px;margin:0 auto;padding:40px 28px 72px}
+main{max-width:1200px;margin:0 auto;padding:40px 28px 72px}
 h1{font-size:30px;line-height:1.2;margin:0 0 8px;letter-spacing:-.015em;overflow-wrap:anywhere}
 h2{font-size:20px;margin:56px 0 6px;letter-spacing:-.01em}
 h3{font-size:15px;margin:26px 0 8px;font-weight:600;overflow-wrap:anywhere}
@@ -76,7 +76,7 @@ th button{all:unset;cursor:pointer}th button:hover,th button:focus-visible{color
 text-decoration:underline}
 th[aria-sort=ascending] button::after{content:" ↑"}
 th[aria-sort=descending] button::after{content:" ↓"}
-.text{text-align:left}td.text{white-space:normal;overflow-wrap:anywhere}
+.text{text-align:left}td.text{white-space:normal;overflow-wrap:break-word;min-width:110px}
 .facts td{white-space:normal;overflow-wrap:anywhere}
 .facts th{width:180px;font-size:13px;vertical-align:top}
 .reasons{width:auto;min-width:min(100%,640px)}td.reason{width:260px;min-width:60px}
@@ -89,15 +89,15 @@ border:1px solid var(--line);border-radius:8px;padding:7px 10px}
 button.more{font:inherit;font-size:14px;color:var(--link);background:none;
 border:1px solid var(--line);
 border-radius:8px;padding:7px 14px;margin-top:12px;cursor:pointer}
-.short td{vertical-align:middle}
-.short td.name{text-align:left;white-space:normal;min-width:190px;max-width:300px}
+.short td{vertical-align:middle}.short td,.short th{padding:7px 6px}
+.short td.name{text-align:left;white-space:normal;min-width:150px;max-width:280px}
 .short td.name b{font-weight:600;overflow-wrap:anywhere}
 .short small{display:block;color:var(--soft);font-size:12.5px;overflow-wrap:anywhere}
 .short td.odd{text-align:left;white-space:normal;color:var(--soft);font-size:13px;max-width:150px}
 .short td.draw{padding:4px 6px;width:120px}.short td.draw:empty{width:0}
 .badge{display:inline-block;border:1px solid var(--filtered);border-radius:20px;padding:0 8px;
 font-size:12px;white-space:nowrap;color:var(--ink)}
-.range{position:relative;display:block;height:12px;min-width:120px;margin-top:4px}
+.range{position:relative;display:block;height:12px;min-width:96px;margin-top:4px}
 .range i{position:absolute;top:5px;height:2px;background:var(--good);opacity:.7}
 .range b{position:absolute;top:2px;width:8px;height:8px;margin-left:-4px;border-radius:50%;
 background:var(--chosen)}
@@ -118,6 +118,7 @@ border:1px solid var(--rim);vertical-align:-1px}
 details{margin-top:16px}summary{cursor:pointer;color:var(--soft)}
 pre{background:var(--tint);border-radius:8px;padding:14px 16px;overflow-x:auto}
 @media(max-width:700px){
+.plot text{font-size:13.5px}.plot .label{font-size:13.5px}
 main{padding:24px 16px 48px}h1{font-size:24px}h2{margin-top:42px}
 .cards{grid-template-columns:repeat(2,1fr)}.cards b{font-size:20px}
 .cards div:last-child:nth-child(odd){grid-column:1/-1}

@@ -19,8 +19,10 @@ from screenkit.cli import (
     options_label,
     options_runs,
     options_select,
+    options_sure,
     options_train,
 )
+from screenkit.cli.calibrate import calibrate
 from screenkit.cli.campaign import campaign
 from screenkit.cli.clean import clean
 from screenkit.cli.evaluate import evaluate
@@ -44,10 +46,10 @@ from screenkit.tasks.clean import CleanSettings
 from screenkit.tasks.explain_settings import ExplainSettings
 from screenkit.tasks.predict_settings import PredictSettings
 
-COMMANDS = [rank, clean, label, train, evaluate, explain, select, prepare, campaign]
+COMMANDS = [rank, calibrate, clean, label, train, evaluate, explain, select, prepare, campaign]
 OUTSIDE_THE_RECIPE = {
     "source", "sources", "ids", "labels", "recipe", "output", "progress", "verbose", "quiet",
-    "debug", "dry_run", "run", "name", "without", "command", "json",
+    "debug", "half", "dry_run", "run", "name", "without", "command", "json",
 }  # fmt: skip
 """What to read, where to write and how to say so is not part of a study."""
 FOR_TWO_FIELDS = {"splits"}
@@ -58,6 +60,7 @@ OPTIONS = {
         vars(options)
         | vars(options_clean)
         | vars(options_label)
+        | vars(options_sure)
         | vars(options_train)
         | vars(options_runs)
         | vars(options_select)
@@ -75,6 +78,7 @@ OPTIONS = {
         ("Model", Recipe, "model"),
         ("Network", Recipe, "model"),
         ("Device", PredictSettings, "device"),
+        ("Level", PredictSettings, "level"),
         ("Top", RankSettings, "top"),
         ("Draw", ExplainSettings, "draw"),
         ("Executor", RunSettings, "executor"),
@@ -108,7 +112,7 @@ def test_the_help_tells_the_default_of_the_settings_class(option: str, settings:
 
 
 @pytest.mark.parametrize(
-    "option", ["BatchAtoms", "Best", "MaxFailures", "Orderer", "Target", "Workers"]
+    "option", ["BatchAtoms", "Best", "TrulyBest", "MaxFailures", "Orderer", "Target", "Workers"]
 )
 def test_where_the_default_is_none_the_help_says_what_that_means(option: str):
     assert "[default: " in OPTIONS[option].help

@@ -46,6 +46,20 @@ def test_on_a_narrow_screen_the_ranking_target_stays(tmp_path: Path):
     assert UPTAKE["name"].split("_")[0] not in shown.replace(f"by {HEAT['name']}", "")
 
 
+def test_the_interval_stands_behind_the_target_and_a_foreigner_is_flagged(tmp_path: Path):
+    name = UPTAKE["name"]
+    beside = [
+        {"name": f"{name}{end}", "unit": "mol/kg", "better": "max", "of": name, "level": "0.8"}
+        for end in ("_low", "_high")
+    ]
+    mark = {"name": "ood", "unit": "", "better": "min", "of": ""}
+    rows = [ok("near", 5.0, 4.0, 6.5, 0.0), ok("far", 7.0, 1.0, 9.0, 1.0)]
+    ranking = rank(make_store(tmp_path, rows, (UPTAKE, *beside, mark)), RankSettings())
+    shown = printed(show.best(ranking, len(ranking), 120))
+    assert "80%" in shown and "4.000 to 6.500" in shown and "ood" not in shown
+    assert shown.count("out of domain") == 1
+
+
 def test_flags_are_shown_where_there_are_any(tmp_path: Path):
     store = make_store(
         tmp_path, [ok("m", 1.0, 0.0, warnings="symmetry_missing"), ok("n", 0.0, 0.0)]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from screenkit.cli.app import run as command
 from screenkit.errors import CheckpointError, MismatchError
 from screenkit.flows.calibrate import calibrate
 from screenkit.flows.evaluate import evaluate
@@ -83,6 +84,15 @@ def test_an_old_checkpoint_becomes_the_new_one(trained, old, salts, tmp_path):
     np.testing.assert_array_equal(new.domain.points, wanted.domain.points)
     assert new.record["test"] == wanted.record["test"]
     assert done.metrics["test"]["edge"]["interval"] == wanted.record["test"]["edge"]["interval"]
+
+
+def test_the_command_says_how_often_the_intervals_hold(old, salts, tmp_path, capsys):
+    words = ["calibrate", str(salts / "labels.csv"), str(salts / "cifs"), "--model", str(old)]
+    output = ["-o", str(tmp_path / "run"), "--executor", "serial", "--progress", "none"]
+    assert command([*words, *output, "--level", "0.8"]) == 0
+    shown = capsys.readouterr().out
+    assert "interval" in shown and "checkpoint.safetensors" in shown
+    assert json.loads((tmp_path / "run/calibration.json").read_text())["level"] == 0.8
 
 
 def test_weights_in_half_the_room_predict_nearly_the_same(old, salts, tmp_path):

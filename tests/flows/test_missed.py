@@ -101,6 +101,15 @@ def test_a_library_without_any_of_the_best_is_told_from_others(run):
     assert [missed.predicted for missed in shortlist(run, top=5).missed] == [0, 0, 0]
 
 
+def test_of_a_class_the_members_are_the_best_whatever_share_they_are(run):
+    known = json.loads((run / "calibration.json").read_text())
+    one = known["targets"]["uptake"]
+    one["is_class"], one["label"] = True, [float(x > 29) for x in one["label"]]
+    (run / "calibration.json").write_text(json.dumps(known))
+    (missed,) = shortlist(run, top=40).missed
+    assert missed.structures == sum(one["label"]) and missed.percent == "" and missed.least == 1.0
+
+
 @pytest.mark.parametrize("text", ["10", "0%", "100%", "x%", "-1%"])
 def test_who_the_best_are_is_a_share(text):
     with pytest.raises(UsageError, match="--best"):

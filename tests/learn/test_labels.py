@@ -18,6 +18,12 @@ def read(tmp_path, text, **settings):
     return read_labels(path, TARGETS, LabelSettings(**settings))
 
 
+def test_a_name_that_a_spreadsheet_would_compute_is_read_as_it_was_written(tmp_path):
+    (tmp_path / "labels.csv").write_text("name,uptake\n'=a,1\n'-b,2\n'c,3\n")
+    found = read_labels(tmp_path / "labels.csv", [Target(name="uptake")], LabelSettings())
+    assert found.names == ("=a", "-b", "'c")
+
+
 def test_missing_labels_are_nan_and_groups_default_to_the_name(tmp_path):
     labels = read(tmp_path, "name,kh,uptake_mol_kg,g\nA,-4,1.5,x\nB,,NA,x\nC,nan,2,\n")
     np.testing.assert_equal(labels.values, [[1.5, -4], [np.nan, np.nan], [2, np.nan]])

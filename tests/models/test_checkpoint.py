@@ -194,3 +194,15 @@ def test_settings_that_ask_for_gigabytes_are_refused_before_any_is_taken(path):
     with pytest.raises(CheckpointError, match="do not fit"):
         Checkpoint.load(path).build()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB; 4.5 GiB
+
+
+@pytest.mark.parametrize("name", ["knagcn", "knagcn-h2", "trees"])
+def test_what_comes_along_is_calibrated_small_and_held_on_its_test_split(name):
+    path = shipped()[name]
+    assert path.stat().st_size < 3_000_000
+    found = Checkpoint.load(path)
+    assert found.calibration is not None and len(found.calibration) > 600
+    assert found.domain is not None and len(found.domain.points) == 1500
+    for target in found.targets:
+        interval = found.record["test"][target.name]["interval"]
+        assert interval["level"] == 0.9 and 0.87 <= interval["coverage"] <= 0.93

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydantic import ValidationError
+from scipy.stats import norm
 
 from screenkit.errors import UsageError
 from screenkit.ranking.ranking import RankSettings
@@ -134,6 +135,36 @@ def test_thompson_draws_anew_by_seed_and_the_same_whatever_else_is_chosen(tmp_pa
     assert first != chosen(store, acquire="thompson", seed=1)
     few = chosen(store, acquire="thompson", where="n_atoms <= 30")
     assert few == [name for name in first if int(name) < 30]
+
+
+def test_the_embedding_is_the_space_where_there_is_one(tmp_path: Path):
+    points = np.array([[0, 0], [9, 0], [0, 1], [5, 5], [np.nan, np.nan]])
+    rows = [ok(name, 9.0 - i, 1.0) for i, name in enumerate("abcde")]
+    store = make_store(tmp_path, rows, embedding=points)
+    assert chosen(store, diverse=3) == ["a", "b", "d"]
+    assert chosen(store, diverse=3, where="n_atoms > 0 and heat < 2")[0] == "a"
+    stages = choose(store, SelectSettings(diverse=3), RankSettings()).stages
+    assert [stage.rule for stage in stages[-2:]] == [
+        "with an embedding",
+        "diverse 3 in the embedding",
+    ]
+    assert stages[-2].left == 4
+    by_column = choose(store, SelectSettings(diverse=2, space=NAME), RankSettings())
+    assert by_column.ranking.texts("name") == ["a", "e"]
+
+
+def test_a_calibrated_model_without_members_is_acquired_by_its_interval(tmp_path: Path):
+    low, high = (
+        {"name": f"{NAME}{end}", "unit": "", "better": "max", "of": NAME, "level": "0.9"}
+        for end in ("_low", "_high")
+    )
+    rows = [ok("sure", 5.0, 4.0, 6.0), ok("unsure", 4.0, 1.0, 7.0), ok("poor", 1.0, 0.5, 1.5)]
+    store = make_store(tmp_path, rows, (UPTAKE, low, high))
+    selection = choose(store, SelectSettings(acquire="ucb"), RankSettings())
+    deviation = np.array([3.0, 1.0, 0.5]) / norm.ppf(0.95)
+    assert selection.ranking.texts("name") == ["unsure", "sure", "poor"]
+    assert selection.scores == pytest.approx(np.array([4.0, 5.0, 1.0]) + 2 * deviation)
+    assert selection.stages[-1].rule.endswith("_low and high")
 
 
 def test_an_empty_funnel_goes_on_to_its_end(store):

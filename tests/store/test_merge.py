@@ -18,6 +18,7 @@ from screenkit.store.merge import merge
 from screenkit.store.publish import sweep
 from screenkit.store.store import Store
 from tests.store.rows import TARGET_NAMES, TARGETS, make_plan, make_row, names_of, write_all
+from tests.stores import make_store, ok
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,22 @@ def test_other_names_or_targets_are_refused(tmp_path):
         merge(tmp_path, plan, names_of(plan)[::-1], TARGETS)
     with pytest.raises(StorageError, match="wanted"):
         merge(tmp_path, plan, names_of(plan), TARGETS[::-1])
+
+
+def test_embeddings_stand_in_library_order_whatever_the_shards(tmp_path, monkeypatch):
+    monkeypatch.setattr("screenkit.store.merge._CHUNK", 10)
+    monkeypatch.setattr("screenkit.store.store._CHUNK", 8)
+    points = np.random.default_rng(0).standard_normal((23, 5)).astype(np.float16)
+    points[4] = np.nan
+    for size in (4, 7, 30):
+        store = make_store(
+            tmp_path / str(size),
+            [ok(str(i), 1.0, 2.0) for i in range(23)],
+            shard_size=size,
+            embedding=points,
+        )
+        wanted = np.array([22, 0, 4, 11, 9])
+        np.testing.assert_array_equal(store.embedding(wanted), points[wanted])
 
 
 def test_an_older_merge_stays_until_the_new_one_is_whole(tmp_path, monkeypatch):
