@@ -13,12 +13,15 @@ from __future__ import annotations
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from benchmarks.record import keep
 from screenkit.flows.calibrated import ends, watch
 from screenkit.flows.material import read_material
+from screenkit.flows.screen import screen
 from screenkit.learn.labels import LabelSettings, read_labels
 from screenkit.learn.recall import Best
 from screenkit.learn.split import split_by_group
@@ -52,28 +55,28 @@ def main(calibrated: Path, labels: Path, libraries: list[Path]) -> None:
     assert low is not None and high is not None and checkpoint.domain is not None
     distance = Scope(checkpoint.domain)(torch.from_numpy(seen[test]))[1].numpy()
     number = np.unique([groups[row] for row in apart], return_inverse=True)[1]
-    print(f"{checkpoint.model}: {len(test)} test structures, {np.mean(distance > 1):.1%} marked")
+    found: dict[str, Any] = {"model": str(record["model"]), "sha256": checkpoint.digest}
+    found |= {"test structures": len(test), "marked": int((distance > 1).sum()), "targets": {}}
     for t, target in enumerate(checkpoint.targets):
         error = np.abs(values[test, t] - truth[test, t])
         out, known = distance > 1, np.isfinite(error)
-        held = coverage(truth[test, t], low[:, t], high[:, t])
-        width = np.mean(high[:, t] - low[:, t])
-        marked, other = error[out & known].mean(), error[~out & known].mean()
-        print(
-            f"{target.name}: within the 90% interval {held:.1%}, mean width {width:.3g}; "
-            f"mean error marked {marked:.3g}, others {other:.3g}, ratio {marked / other:.2f}"
-        )
+        ratio = error[out & known].mean() / error[~out & known].mean()
+        found["targets"][target.name] = {
+            "labels": int(known.sum()),
+            "within the 90% interval": round(coverage(truth[test, t], low[:, t], high[:, t]), 4),
+            "mean width": round(float(np.mean(high[:, t] - low[:, t])), 4),
+            "error of the marked over the others": round(float(ratio), 3),
+        }
     for wanted in WANTED:
         told = [
             _recall(values[:, t], truth[:, t], number, target.better, wanted)
             for t, target in enumerate(checkpoint.targets)
         ]
         held, promised = (sum(column) for column in zip(*told, strict=True))
-        print(
-            f"recall {wanted} of the best {float(BEST):g}%: promised in {promised} of "
-            f"{SPLITS * len(told)} halves, kept in {held}"
-        )
-    _marked(checkpoint, calibrated, libraries)
+        halves = {"halves": SPLITS * len(told), "promised": promised, "kept": held}
+        found[f"recall {wanted} of the best {float(BEST):g}%"] = halves
+    found["marked of other libraries"] = _marked(calibrated, libraries)
+    keep("sure", found)
 
 
 def _recall(
@@ -97,17 +100,15 @@ def _recall(
     return held, promised
 
 
-def _marked(checkpoint: Checkpoint, calibrated: Path, libraries: list[Path]) -> None:
-    """Print which share of some libraries is out of domain."""
-    from screenkit.flows.screen import screen
-
+def _marked(calibrated: Path, libraries: list[Path]) -> dict[str, list[int]]:
+    """Return of each library how many structures are out of domain, and of how many."""
+    model = (calibrated / "checkpoint.safetensors").resolve()
+    recipe = Recipe.parse(f"model: {model}\nrun: {{executor: serial}}")
+    counts = {}
     for library in libraries:
-        model = (calibrated / "checkpoint.safetensors").resolve()
-        run = calibrated / f"marked-{library.name}"
-        recipe = Recipe.parse(f"model: {model}\nrun: {{executor: serial}}")
-        store = screen([library], recipe, run).store
-        count, ok = int(np.nansum(store.column("ood"))), store.outcomes["ok"]
-        print(f"{library.name}: {count} of {ok} marked ({count / ok:.0%})")
+        run = screen([library], recipe, calibrated / f"marked-{library.name}")
+        counts[library.name] = [int(np.nansum(run.store.column("ood"))), run.counts["ok"]]
+    return counts
 
 
 if __name__ == "__main__":

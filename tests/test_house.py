@@ -222,7 +222,9 @@ def test_every_noun_lives_where_the_journey_says_and_is_frozen():
                 assert "frozen=True" in ast.unparse(decorator), f"{noun} is not frozen"
 
 
-@pytest.mark.parametrize(("what", "least"), [("CIF", 15), ("label", 9), ("weight", 10), ("round", 8)])
+@pytest.mark.parametrize(
+    ("what", "least"), [("CIF", 15), ("label", 9), ("weight", 10), ("round", 8)]
+)
 def test_each_journey_calls_what_there_is(what: str, least: int):
     steps = re.findall(
         r"^ {6}(\w+/\w+\.py) +([\w.]+)\(([^)]*)\)", section(f"Journey of one {what}"), re.M

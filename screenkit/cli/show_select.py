@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,10 @@ def missed(found: Sequence[Any], ranking: Any) -> list[str]:
         if not one.predicted:
             lines.append(f"none of this library is predicted to be of {who}: no recall is known")
             continue
-        sure = f"at least {one.bound:.2f} with {one.confidence:.0%} confidence"
+        # Rounded down: it promises.
+        sure = (
+            f"at least {math.floor(100 * one.bound) / 100:.2f} with {one.confidence:.0%} confidence"
+        )
         many = f"{number(one.structures)} structures kept apart from training"
         lines.append(f"expected recall of {who}: {one.expected:.2f} ({sure}; {many})")
     return [*lines, "True as far as this library is of the kind that the model was trained on."]

@@ -72,15 +72,14 @@ class Known:
         path = run / CALIBRATION
         try:
             told = json.loads(path.read_text(encoding="utf-8"))["targets"]
+            sign = -1.0 if better == "min" else 1.0
+            return cls._of(told[target], target, sign) if target in told else None
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             raise StorageError(
                 f"cannot read {path}", hint="rank again: it is written anew"
             ) from None
-        if target not in told:
-            return None
-        return cls._of(told[target], target, -1.0 if better == "min" else 1.0)
 
     @classmethod
     def _of(cls, one: Mapping[str, Any], target: str, sign: float) -> Known:

@@ -63,7 +63,8 @@ def find_checkpoint(model: str) -> Path:
         )
     raise CheckpointError(
         f"no checkpoint named {model!r}",
-        hint=f"there are {known}; or give --model the path of a {SUFFIX} file, or of a folder of them",
+        hint=f"there are {known}; or give --model the path of a {SUFFIX} file, or of a folder of "
+        "them",
     )
 
 

@@ -68,7 +68,7 @@ def test_raspa2_and_raspa3_agree_on_a_gas_and_a_framework_with_charges(tmp_path:
     salt = replace(rock_salt(12.9), charges=charges)
     text = cif_text(salt, {"_atom_site_charge": charges}, (), plain_labels=True)
     (tmp_path / "box" / "salt.cif").write_text(text)
-    said = {"gases": ["CO2"], "pressures": ["5bar"], "cycles": 1500, "initialization": 300}
+    said = {"gases": ["CO2"], "pressures": ["5bar"], "cycles": 800, "initialization": 200}
     ours, theirs = (simulated(tmp_path / "box", name, **said) for name in ("raspa3", "raspa2"))
     bars = math.hypot(ours.loading_error, theirs.loading_error)
     assert ours.loading > 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from screenkit.errors import UsageError
+from screenkit.errors import StorageError, UsageError
 from screenkit.flows.missed import Known, read_best
 from screenkit.flows.select import select
 from screenkit.learn.recall import Best
@@ -86,6 +86,13 @@ def test_without_a_calibration_recall_is_refused_and_top_says_nothing(run):
     with pytest.raises(UsageError, match="--recall needs predictions of structures kept apart"):
         shortlist(run, recall=0.8)
     assert shortlist(run, top=5).missed == ()
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"targets": {"uptake": {}}}', '{"targets": 3}'])
+def test_a_damaged_calibration_is_named(run, text):
+    (run / "calibration.json").write_text(text)
+    with pytest.raises(StorageError, match=r"cannot read .*calibration.json"):
+        shortlist(run, top=5)
 
 
 def test_a_shortlist_that_is_not_the_first_of_an_order_has_no_recall(run):

@@ -65,6 +65,30 @@ def test_a_tree_by_hand():
     assert network(Batch()).ravel().tolist() == [101.0, 102.0, 103.0, 104.0]
 
 
+def test_packed_trees_ask_the_same_questions_of_the_nearest_numbers():
+    """Thresholds lie between two neighbouring float32, where rounding to the nearest would err."""
+    low = np.float32(0.1)
+    high = np.nextafter(low, np.float32(1))
+    for share in (0.25, 0.5, 0.75):
+        threshold = float(low) + share * (float(high) - float(low))
+        network = Trees(TreesSettings(features=("density",), n_trees=1, depth=1), targets=1)
+        weights = {
+            "start": torch.zeros(1, dtype=torch.float64),
+            "feature": torch.tensor([[[0]]]),
+            "threshold": torch.tensor([[[threshold]]], dtype=torch.float64),
+            "value": torch.tensor([[[1.0, 2.0]]], dtype=torch.float64),
+        }
+        packed = Trees.pack(weights)
+        assert packed["threshold"].dtype == torch.float32
+
+        class Batch:
+            features = torch.tensor([[low, 0.0], [high, 0.0]])
+
+        for given in (weights, packed):
+            network.load_state_dict(given)
+            assert network(Batch()).ravel().tolist() == [1.0, 2.0]
+
+
 def test_questions_about_no_feature_are_refused():
     settings = TreesSettings(features=("density",), n_trees=1, depth=1)
     weights = Trees(settings, targets=1).state_dict()
