@@ -47,7 +47,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "": ("model", "max_failures", "properties"),
     "checks": ("min_distance", "min_surface_area"),
     "clean": ("flag_only", "drop_duplicates"),
-    "predict": ("batch_atoms", "device", "level"),
+    "predict": ("batch_atoms", "device", "precision", "level"),
     "rank": ("target", "top", "where"),
     "explain": ("names", "top", "draw"),
     "adsorption": (

@@ -18,6 +18,7 @@ def evaluate(
     model: opt.Model = None,
     batch_atoms: opt.BatchAtoms = None,
     device: opt.Device = None,
+    precision: sure.Precision = None,
     level: sure.Level = None,
     columns: opt.Columns = None,
     name_column: opt.NameColumn = None,

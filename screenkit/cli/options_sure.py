@@ -1,5 +1,5 @@
-"""The options that say how sure one wants to be; as in `options.py`, each explained once, no
-defaults."""
+"""The options that say how exact and how sure predictions shall be; as in `options.py`, each
+explained once, no defaults."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ import typer
 
 from screenkit.cli.options import MODEL, OUTPUT, SELECTION
 
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        metavar="float32|bfloat16",
+        help="Of the network's matrix products; bfloat16 is faster where the hardware knows it. "
+        "\\[default: float32]",
+        rich_help_panel=MODEL,
+    ),
+]
 Level = Annotated[
     float | None,
     typer.Option(

@@ -18,6 +18,7 @@ def rank(
     model: opt.Model = None,
     batch_atoms: opt.BatchAtoms = None,
     device: opt.Device = None,
+    precision: sure.Precision = None,
     level: sure.Level = None,
     target: opt.Target = None,
     where: opt.Where = None,

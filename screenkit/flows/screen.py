@@ -31,6 +31,7 @@ from screenkit.plan import Plan
 from screenkit.ranking.ranking import Ranking, rank, shortlist, write_failures
 from screenkit.recipe import Recipe
 from screenkit.report.words import OFTEN_AMBIGUOUS
+from screenkit.store.layout import CALIBRATION
 from screenkit.store.lock import RunLock
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
@@ -41,10 +42,9 @@ from screenkit.track import Track
 
 FILES = (
     *("plan.json", "recipe.yaml", "again.json", "run.log", "shards/", "predictions.h5"),
-    *("ranking.csv", "shortlist.csv", "failures.csv", "summary.json", "calibration.json"),
-    *("report.html", "figures/"),
+    *("ranking.csv", "shortlist.csv", "failures.csv", "summary.json", "report.html", "figures/"),
 )
-"""What a screening leaves in its folder."""
+"""What a screening leaves in its folder, beside `CALIBRATION` where the model has one."""
 
 _MANY = 0.1  # share of the ranked structures
 
@@ -121,7 +121,8 @@ def rehearse_screening(
     """
     RunLock(output).refuse()
     ready = _prepare(sources, recipe, output, ids)
-    return rehearse(ready.library, ready.plan, ready.task, recipe.run, output, FILES, ready.device)
+    files = FILES if ready.checkpoint.calibration is None else (*FILES, CALIBRATION)
+    return rehearse(ready.library, ready.plan, ready.task, recipe.run, output, files, ready.device)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,6 +160,8 @@ def _prepare(sources: Sequence[Path], recipe: Recipe, output: Path, ids: Path | 
 def plan_screening(library: Library, checkpoint: Checkpoint, recipe: Recipe) -> Plan:
     """Return the plan: structures, shards, and whatever may change a number beyond rounding."""
     own: dict[str, Any] = {"model": recipe.model, "checkpoint": checkpoint.digest}
+    if recipe.predict.precision != "float32":
+        own["precision"] = recipe.predict.precision
     if checkpoint.calibration is not None:
         own["level"] = recipe.predict.level
     return make_plan(library, recipe, own)

@@ -36,7 +36,7 @@ from screenkit.tasks.ahead import ahead
 from screenkit.tasks.featurize import featurize_ahead, report
 from screenkit.tasks.gauge import Gauge
 from screenkit.tasks.judge import NOT_FINITE, Seen, columns_of, judge
-from screenkit.tasks.predict_settings import PredictSettings
+from screenkit.tasks.predict_settings import Precision, PredictSettings
 
 _BATCHES_AHEAD = 2
 _BATCH_ATOMS = {"cpu": 4096, "cuda": 65536}
@@ -136,7 +136,8 @@ class PredictTask:
         checkpoint, _, scope = self._loaded()
         rows: list[Row] = []
         seen: list[Seen | None] = [None] * len(documents)
-        for place, graph, found in self.walk(documents, lost, rows, functools.partial(see, scope)):
+        run = functools.partial(see, scope, self.settings.precision)
+        for place, graph, found in self.walk(documents, lost, rows, run):
             seen[place] = found
             rows[place] = without_memory(rows[place], graph, found is None)
         return judge(rows, seen, checkpoint, self.settings.level)
@@ -201,23 +202,28 @@ def pinned(graphs: Sequence[Graph], device: torch.device) -> GraphBatch | None:
 
 def see(
     scope: Scope | None,
+    precision: Precision,
     network: Model,
     graphs: Sequence[Graph],
     batch: GraphBatch | None = None,
 ) -> list[Seen | None]:
     """Return what the network says of each graph; None where memory does not allow it."""
 
+    device = next(network.parameters()).device
+
     def work(batch: GraphBatch) -> list[Seen]:
+        coarse = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
         with torch.inference_mode():
-            outputs, embeddings = network.each(batch)
+            with coarse:
+                outputs, embeddings = network.each(batch)
             values = outputs.float().cpu().numpy()
             if scope is None:
                 return [Seen(one, None, np.nan) for one in values]
-            points, distances = scope(embeddings)
+            points, distances = scope(embeddings.float())
             found = zip(values, points.cpu().numpy(), distances.tolist(), strict=True)
             return [Seen(*one) for one in found]
 
-    return as_memory_allows(work, graphs, next(network.parameters()).device, batch)
+    return as_memory_allows(work, graphs, device, batch)
 
 
 def as_memory_allows(

@@ -78,6 +78,7 @@ OPTIONS = {
         ("Model", Recipe, "model"),
         ("Network", Recipe, "model"),
         ("Device", PredictSettings, "device"),
+        ("Precision", PredictSettings, "precision"),
         ("Level", PredictSettings, "level"),
         ("Top", RankSettings, "top"),
         ("Draw", ExplainSettings, "draw"),

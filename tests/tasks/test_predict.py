@@ -170,8 +170,16 @@ def test_a_gpu_predicts_what_the_cpu_predicts(documents):
     np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-4)
 
 
-def outputs(network, graphs):
-    return [None if seen is None else seen.outputs[0] for seen in see(None, network, graphs)]
+def test_bfloat16_changes_predictions_by_its_rounding_and_no_more(documents):
+    graphs, network = graphs_and_network(documents)
+    exact = np.array(outputs(network, graphs))
+    coarse = np.array(outputs(network, graphs, "bfloat16"))
+    assert 0 < np.abs(coarse - exact).max() < 0.05  # standardised
+
+
+def outputs(network, graphs, precision="float32"):
+    found = see(None, precision, network, graphs)
+    return [None if seen is None else seen.outputs[0] for seen in found]
 
 
 def graphs_and_network(documents):
