@@ -121,7 +121,7 @@ def test_another_model_or_recipe_on_the_same_output_is_refused_by_name(tmp_path)
     )
     with pytest.raises(MismatchError, match="max_atoms: was 20000, now 9"):
         screen([EXAMPLES], strict, tmp_path / "run")
-    with pytest.raises(MismatchError, match="precision: was nothing, now 'bfloat16'"):
+    with pytest.raises(MismatchError, match="precision: was absent, now 'bfloat16'"):
         screen([EXAMPLES], recipe(tmp_path, precision="bfloat16"), tmp_path / "run")
 
 
