@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ from typing import Any
 from screenkit.errors import StorageError
 
 PLAN_VERSION = 1
+
+_USUAL = 256  # structures a shard
+_MANY_SHARDS = 1000
 
 _WRITE_ANEW = "delete {} and run the same command again, which keeps what is finished"
 
@@ -32,6 +36,11 @@ class Shard:
 
     def __len__(self) -> int:
         return self.stop - self.start
+
+
+def usual_shard_size(structures: int) -> int:
+    """Return how many structures a shard has where nobody says: few are lost, and few are files."""
+    return max(_USUAL, math.ceil(structures / _MANY_SHARDS))
 
 
 @dataclass(frozen=True)

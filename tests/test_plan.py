@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screenkit.errors import StorageError
-from screenkit.plan import Plan
+from screenkit.plan import Plan, usual_shard_size
 
 SETTINGS = {"predict": {"model": "a", "cutoff": 8.0}, "targets": [{"name": "co2"}], "checks": {}}
 
@@ -73,3 +73,9 @@ def test_a_damaged_plan_is_refused(damage):
 def test_a_plan_refuses_what_json_cannot_hold():
     with pytest.raises(ValueError):
         Plan(1, "d", 1, {"x": float("nan")})
+
+
+def test_a_library_of_any_size_has_about_a_thousand_shards_at_most():
+    assert [usual_shard_size(n) for n in (1, 7_794, 256_000, 300_000, 1_000_000)] == [
+        *(256, 256, 256, 300, 1000)
+    ]

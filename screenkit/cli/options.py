@@ -284,7 +284,8 @@ ShardSize = Annotated[
     typer.Option(
         "--shard-size",
         metavar="N",
-        help="Structures that are kept, or lost, together. \\[default: 256]",
+        help="Structures that are kept, or lost, together. \\[default: 256, of a large library a "
+        "thousandth]",
         rich_help_panel=RUNNING,
     ),
 ]

@@ -37,8 +37,9 @@ class RunSettings(Request):
     """Whether to leave jobs in a cluster's queue and not to wait for them."""
     poll: float = Field(default=30.0, gt=0, le=3600)
     """Seconds between two looks at a cluster's queue, at first; they grow sixfold."""
-    shard_size: int = Field(default=256, ge=1, le=1_000_000)
-    """Structures a shard. What is lost when a worker dies is one shard."""
+    shard_size: int | None = Field(default=None, ge=1, le=1_000_000)
+    """Structures a shard. What is lost when a worker dies is one shard. When not said, 256, and
+    more where that would make over a thousand shards."""
 
 
 def count_cores() -> int:

@@ -17,7 +17,7 @@ from screenkit.flows.again import keep_command
 from screenkit.flows.run_log import run_log
 from screenkit.flows.stage import agree_on_plan
 from screenkit.flows.versions import versions
-from screenkit.plan import Plan
+from screenkit.plan import Plan, usual_shard_size
 from screenkit.recipe import Recipe
 from screenkit.store.lock import RunLock
 from screenkit.store.publish import replace_text
@@ -102,7 +102,7 @@ def make_plan(library: Library, recipe: Recipe, settings: Mapping[str, Any]) -> 
     return Plan(
         structures=len(library),
         digest=library.digest,
-        shard_size=recipe.run.shard_size,
+        shard_size=recipe.run.shard_size or usual_shard_size(len(library)),
         settings={
             "screenkit": screenkit.__version__,
             "checks": recipe.checks.model_dump(mode="json"),

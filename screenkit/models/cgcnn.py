@@ -33,6 +33,7 @@ from screenkit.models.contract import AtomWeights, Model
 from screenkit.models.layers import RowNorm, gaussians, mean_pool, uniform_weight
 from screenkit.settings import Settings
 
+_PIECE = 256  # atoms
 _ONE_HOT = (0.7, 5.2, 10)  # Å, Å, classes: table III of the supplement
 
 
@@ -107,23 +108,34 @@ class GatedConvolution(nn.Module):
         """Return new atom vectors (N, F) from (N, F) and edges (N * k, E)."""
         n, k = batch.neighbors.shape
         own, neighbor, edge, bias = self._maps()
-        z = (edges @ edge).view(n, k, -1)
-        z += torch.addmm(bias, atoms, own)[:, None]
-        z += embedding(batch.neighbors, atoms @ neighbor)
+        mine, others = torch.addmm(bias, atoms, own), atoms @ neighbor
+        # What a piece of the atoms needs stays in the cache of a core.
+        whole = masked or torch.is_grad_enabled() or atoms.device.type != "cpu"
+        totals = []
+        for start in range(0, n, n if whole else _PIECE):
+            stop = n if whole else min(n, start + _PIECE)
+            z = (edges[start * k : stop * k] @ edge).view(stop - start, k, -1)
+            z += mine[start:stop, None]
+            z += embedding(batch.neighbors[start:stop], others)
+            totals.append(self._sum(z, batch.filled if masked else None))
+        total = torch.cat(totals)
+        if self.sum_norm is None:
+            return atoms + total
+        return softplus(atoms + self.sum_norm(total))
+
+    def _sum(self, z: torch.Tensor, filled: torch.Tensor | None) -> torch.Tensor:
+        """Return (N, F): what the neighbours say, from z (N, k, 2 F), where there are any."""
+        n, k, width = z.shape
         z = z.flatten(0, 1)
-        rows = batch.filled.flatten().nonzero()[:, 0] if masked else None
+        rows = None if filled is None else filled.flatten().nonzero()[:, 0]
         z = z if rows is None else z[rows]
         if self.gate_norm is not None and self.training:
             z = self.gate_norm(z)
         gate, core = z.chunk(2, dim=1)
         said = torch.sigmoid(gate) * softplus(core)
         if rows is None:
-            total = said.view(n, k, -1).sum(dim=1)
-        else:
-            total = said.new_zeros(atoms.shape).index_add_(0, rows // k, said)
-        if self.sum_norm is None:
-            return atoms + total
-        return softplus(atoms + self.sum_norm(total))
+            return said.view(n, k, -1).sum(dim=1)
+        return said.new_zeros(n, width // 2).index_add_(0, rows // k, said)
 
     def _maps(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the three parts and the bias; when predicting, with the first norm in them."""

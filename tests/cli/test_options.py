@@ -83,7 +83,6 @@ OPTIONS = {
         ("Top", RankSettings, "top"),
         ("Draw", ExplainSettings, "draw"),
         ("Executor", RunSettings, "executor"),
-        ("ShardSize", RunSettings, "shard_size"),
         ("NameColumn", LabelSettings, "name_column"),
         ("Epochs", FitSettings, "epochs"),
         ("Seed", FitSettings, "seed"),
@@ -113,7 +112,11 @@ def test_the_help_tells_the_default_of_the_settings_class(option: str, settings:
 
 
 @pytest.mark.parametrize(
-    "option", ["BatchAtoms", "Best", "TrulyBest", "MaxFailures", "Orderer", "Target", "Workers"]
+    "option",
+    [
+        *("BatchAtoms", "Best", "TrulyBest", "MaxFailures", "Orderer", "ShardSize", "Target"),
+        "Workers",
+    ],
 )
 def test_where_the_default_is_none_the_help_says_what_that_means(option: str):
     assert "[default: " in OPTIONS[option].help

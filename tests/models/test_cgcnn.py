@@ -23,7 +23,7 @@ from screenkit.models.cgcnn import (
     GatedConvolution,
     SumConvolution,
 )
-from screenkit.models.layers import mean_pool
+from screenkit.models.layers import gaussians, mean_pool
 from tests.crystals import crystal, random_crystal, rock_salt
 from tests.models.contract import ModelContract
 
@@ -248,3 +248,20 @@ def test_a_batch_of_one_atom_without_bonds_can_be_learned_from(neighbors):
     output = network(batch_of(argon, k=6, neighbors=neighbors))
     output.sum().backward()
     assert torch.isfinite(output).all()
+
+
+def test_atoms_in_pieces_say_what_they_say_together():
+    torch.manual_seed(5)
+    network = Cgcnn(CgcnnSettings(k=6, width=8), targets=2).eval()
+    one = random_crystal(seed=3)
+    graph = build_graph(one, find_neighbors(one, 6), GraphSettings(k=6))
+    batch = collate([graph] * 30)  # 600 atoms: more than two pieces
+    with torch.no_grad():
+        in_pieces = network(batch)
+    torch.testing.assert_close(in_pieces, network(batch).detach())
+
+
+def test_gaussians_of_far_centres_are_nothing_to_speak_of():
+    distances, centres = torch.tensor([[0.8, 4.0]]), torch.arange(0.0, 8.2, 0.2)
+    exact = torch.exp(-(((distances.double()[..., None] - centres.double()) / 0.2) ** 2))
+    assert (gaussians(distances, centres, 0.2) - exact).abs().max() < 1e-6
