@@ -1,6 +1,6 @@
 """Structures per second of Dask executors over those of one process, in one run.
 
-    python -m benchmarks.executors SOURCE [--structures 2000] [--rounds 3] [--workers 2]
+    python -m benchmarks.executors SOURCE [--structures 8000] [--rounds 3] [--workers 2]
 
 The library is SOURCE repeated, as in `benchmarks.rank`. Executors take turns within each round, so
 that a busy machine is as bad for one as for the other; each ratio is one round's. Workers start
@@ -32,8 +32,6 @@ from screenkit.recipe import Recipe
 from screenkit.tasks.predict import count_devices
 from screenkit.track import Track
 
-SHARD_SIZE = 64
-
 
 class Stopwatch(Track):
     """When each shard was done."""
@@ -56,9 +54,7 @@ class Stopwatch(Track):
 
 def run(library: Path, model: str, executor: str, workers: int, folder: Path) -> dict[str, float]:
     watch = Stopwatch()
-    recipe = Recipe().override(
-        model=model, executor=executor, workers=workers, shard_size=SHARD_SIZE
-    )
+    recipe = Recipe().override(model=model, executor=executor, workers=workers)
     result = screen([library], recipe, folder, watch)
     told = {"whole": result.structures_per_second, "steady": watch.steady()}
     if watch.fed:
@@ -81,7 +77,7 @@ def run_on_one_core(library: Path, model: str, folder: Path) -> dict[str, float]
 def run_apart(library: Path, model: str, workers: int, folder: Path) -> dict[str, float]:
     """Return the sum of what serial runs reach that go on at the same time."""
     command = [sys.executable, "-m", "screenkit", "rank", str(library), "--model", model]
-    command += ["--executor", "serial", "--shard-size", str(SHARD_SIZE), "--quiet", "-o"]
+    command += ["--executor", "serial", "--quiet", "-o"]
     folders = [folder / str(i) for i in range(workers)]
     alone = os.environ | {"OMP_NUM_THREADS": "1"}
     runs = [subprocess.Popen([*command, str(one)], env=alone) for one in folders]
@@ -112,7 +108,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path)
     parser.add_argument("--model", default="knagcn")
-    parser.add_argument("--structures", type=int, default=2000)
+    parser.add_argument("--structures", type=int, default=8000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
     given = parser.parse_args()
