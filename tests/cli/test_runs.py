@@ -53,6 +53,7 @@ def test_a_command_that_was_refused_does_not_take_the_place_of_the_one_that_made
     assert (done / "again.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_run_is_merged_and_ranked_from_another_folder_and_where_it_was_moved(
     library: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -82,6 +83,7 @@ def test_a_run_with_gaps_is_not_merged_and_the_gaps_are_named(
     assert "screenkit rank" in said
 
 
+@pytest.mark.slow
 def test_a_structure_that_could_not_be_read_is_tried_again_and_all_others_stay_as_they_are(
     library: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -114,6 +116,7 @@ def test_a_structure_that_could_not_be_read_is_tried_again_and_all_others_stay_a
     assert run(["retry", str(made)]) == 64
 
 
+@pytest.mark.slow
 def test_shards_that_are_tried_again_are_kept_until_the_new_ones_stand(
     done: Path, library: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -30,6 +30,7 @@ def salts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_model_is_trained_evaluated_and_used(
     salts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

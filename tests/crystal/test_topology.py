@@ -77,6 +77,7 @@ def test_a_lithium_site_is_as_large_as_the_room_that_reaches_it():
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(i, marks=pytest.mark.slow) for i in (1, 2, 3))])
+@pytest.mark.slow
 def test_no_random_sphere_over_a_lithium_site_is_larger(seed):
     given = random_crystal(seed, atoms=14, edge=7.0)
     numbers = given.numbers.copy()

@@ -133,6 +133,7 @@ def test_a_structure_that_kills_its_worker_is_one_failed_row(doomed_executor, tm
     }
 
 
+@pytest.mark.slow
 def test_a_worker_killed_from_outside_costs_no_row(doomed_executor, tmp_path):
     texts = ["sleep 0.05"] * 4 * 30
     killed = 0
@@ -220,6 +221,7 @@ if __name__ == "__main__":
         pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_a_stopped_run_leaves_whole_shards_and_no_process(tmp_path, number):
     (tmp_path / "driver.py").write_text(DRIVER)
     driver = subprocess.Popen(

@@ -37,6 +37,7 @@ def bad_rows(
 @pytest.mark.parametrize(
     ("name", "kind"), [("dask", StandIn), ("dask-cuda", StandIn), ("dask-cuda", Fed)]
 )
+@pytest.mark.slow
 def test_a_structure_that_kills_its_process_costs_one_row(name, kind, tmp_path):
     texts = ["ok"] * 24
     texts[9] = "kill"

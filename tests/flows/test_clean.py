@@ -77,6 +77,7 @@ def test_every_structure_has_a_row_and_kept_are_those_that_are_ok(tmp_path):
     assert summary["kept"] == len(kept) == summary["ok"]
 
 
+@pytest.mark.slow
 def test_rank_leaves_out_the_same_structures_by_the_same_recipe(tmp_path):
     cleaned = clean([EXAMPLES], recipe(), tmp_path / "clean")
     checks = recipe("checks: {min_surface_area: 50}", model=str(write_tiny(tmp_path)), device="cpu")
@@ -95,6 +96,7 @@ def test_without_a_word_in_its_recipe_rank_asks_for_no_surface(tmp_path):
     assert "surface_too_small" not in ranked.codes
 
 
+@pytest.mark.slow
 def test_flag_only_leaves_nothing_out_and_tells_every_reason(tmp_path):
     both = "checks: {min_surface_area: 1e6}\nclean: {flag_only: true}"
     flagged = clean([EXAMPLES], recipe(both), tmp_path / "flagged")
@@ -148,6 +150,7 @@ def test_the_numbers_do_not_depend_on_who_did_the_work(tmp_path):
         assert (tmp_path / "serial" / name).read_bytes() == (tmp_path / "dask" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_and_ends_in_the_same_bytes(tmp_path):
     class Stop(Track):
         def advance(self, structures, failed=0):

@@ -199,6 +199,7 @@ def test_the_best_of_a_library_without_predictions_are_refused(
         explain([library], recipe(site_model, top=2), tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_two_explanations_do_not_share_a_folder(run: Path, tmp_path: Path):
     explain([run], recipe_of([run]).override("explain", top=1, draw=0), tmp_path / "out")
     before = (tmp_path / "out" / "recipe.yaml").read_text()

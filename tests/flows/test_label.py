@@ -122,6 +122,7 @@ def test_a_second_run_does_no_work_and_changes_no_byte(library: Path, tmp_path: 
     assert before == [(tmp_path / "run" / n).read_bytes() for n in ("labels.h5", "labels.csv")]
 
 
+@pytest.mark.slow
 def test_dask_and_serial_give_the_same_bytes(library: Path, run: Path, tmp_path: Path):
     label([library], recipe(properties=ALL, executor="dask", workers=2), tmp_path / "run")
     for name in ("labels.h5", "labels.csv", "failures.csv"):

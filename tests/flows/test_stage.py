@@ -251,6 +251,7 @@ def test_what_a_killed_driver_left_of_its_jobs_goes_when_all_is_there(library, t
         pytest.param("dask", 8, marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_a_driver_killed_again_and_again_ends_with_the_same_rows(tmp_path, kind, kills):
     texts = ["sleep 0.004" if i % 3 else "fail" for i in range(20 * kills)]
     library = make_library(tmp_path / "src", texts)

@@ -225,6 +225,7 @@ def test_a_search_never_looks_at_the_test_set(salts, tmp_path):
         assert (tmp_path / "other" / name).read_bytes() == (tmp_path / "run" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_where_it_was_stopped(salts, tmp_path):
     class Stop(Track):
         def epoch(self, values):
