@@ -30,6 +30,7 @@ from screenkit.recipe import Recipe
 from screenkit.store.merge import SHARDS
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
+from screenkit.tasks.judge import columns_of
 
 _LINKS = 20_000  # to one file; some file systems allow no more than 65 000
 _FAILING = 50  # of so many structures, one
@@ -72,7 +73,7 @@ def make_rows(names: list[str], targets: int, dice: np.random.Generator) -> list
 def fill(output: Path, library: Library, recipe: Recipe) -> int:
     """Write all shards of a screening; return how many."""
     checkpoint = Checkpoint.load(find_checkpoint(recipe.model).resolve())
-    targets = [target.name for target in checkpoint.targets]
+    targets = [column["name"] for column in columns_of(checkpoint, recipe.predict.level)]
     plan = plan_screening(library, checkpoint, recipe)
     dice = np.random.default_rng(0)
     for shard in plan.shards:

@@ -1,6 +1,6 @@
 """Each stage from a CIF to a row, beside what others do and what the machine could do; one core.
 
-    python -m benchmarks.stages SOURCE [SOURCE ...] [--structures 40] [--rounds 5] [--plot FILE.svg]
+    python -m benchmarks.stages SOURCE [SOURCE ...] [--structures 40] [--rounds 5]
 
 All stages and peers take turns within a round, so that a busy machine is as bad for one as for the
 other; a figure is the median of its rounds, a ratio the median of the rounds' ratios. Times are

@@ -136,7 +136,11 @@ def threshold_for(known: Known | None, settings: SelectSettings, library: int) -
         size, needed = best.size(library), fewest(settings.recall)
         possible = math.floor(100 * most_sure(size)) / 100
         fewer = size < 0.9 * len(best.predictions)
-        counted = f" (they come in groups and count as {size:.0f})" if fewer else ""
+        counted = (
+            f" (count as {size:.0f}: they come in groups, and the library has {library} structures)"
+            if fewer
+            else ""
+        )
         raise UsageError(
             f"--recall {settings.recall:g} --best {said}: the calibration split has only "
             f"{len(best.predictions)} of the best{counted}, and {needed} are needed to be so sure",

@@ -43,8 +43,9 @@ _atom_site_type_symbol
 _atom_site_fract_x
 _atom_site_fract_y
 _atom_site_fract_z
-Zn1 Zn 0 0 0
-O1 O 0.3 0.3 0.3
+_atom_site_occupancy
+Zn1 Zn 0 0 0 1
+O1 O 0.3 0.3 0.3 1
 """
 WARM_UP = Document("warm-up", "warm-up", data=_WARM_UP_CIF)
 """A small crystal, to compile kernels with."""
