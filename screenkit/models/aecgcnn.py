@@ -33,13 +33,15 @@ from screenkit.models.layers import (
     gaussian_centres,
     gaussians,
     mean_pool,
-    pair_linear,
+    pair_map,
+    pieces_for_cache,
     segment_softmax,
     sum_pool,
 )
 from screenkit.settings import Settings
 
 _ELEMENTS = 100
+_PIECE = 128  # atoms
 
 
 class AeCgcnnSettings(Settings):
@@ -133,30 +135,36 @@ class AttentionConvolution(nn.Module):
 
         Where `width` is more than F, the last columns have nothing to be added to.
         """
-        total = self.norm(self._combined(self._heads(atoms, edges, neighbors)))
+        width = edges.shape[2]
+        gates, cores = (pair_map(part, atoms, width) for part in (self.gates, self.cores))
+        new = pair_map(self.edges, atoms, width) if self.edges and self.changes_edges else None
+        sums, changed = [], []
+        # A batch norm that learns must see all edges at once.
+        pieces = [slice(0, len(atoms))] if self.training else pieces_for_cache(atoms, _PIECE)
+        for piece in pieces:
+            given = edges[piece], neighbors[piece], piece
+            sums.append(self._combined(self._heads(gates(*given), cores(*given))))
+            if new is not None:
+                made = new(*given)
+                changed.append(torch.relu_(self.edge_norm(made.flatten(0, 1)).view_as(made)))
+        total = self.norm(torch.cat(sums))
         if self.settings.residual:
             grown = self.width - atoms.shape[1]
             total = total + (nn.functional.pad(atoms, (0, grown)) if grown else atoms)
-        if self.edges is not None and self.changes_edges:
-            new = pair_linear(self.edges, atoms, edges, neighbors)
-            edges = torch.relu(self.edge_norm(new.flatten(0, 1)).view_as(new))
-        return total, edges
+        return total, torch.cat(changed) if changed else edges
 
-    def _heads(
-        self, atoms: torch.Tensor, edges: torch.Tensor, neighbors: torch.Tensor
-    ) -> torch.Tensor:
-        """Return (N, M, F): of each head the weighted sum over the neighbours."""
-        n, k = neighbors.shape
+    def _heads(self, gates: torch.Tensor, cores: torch.Tensor) -> torch.Tensor:
+        """Return (n, M, F): of each head the weighted sum over the neighbours, from two maps of
+        them, (n, k, M * F)."""
+        n, k, _ = gates.shape
         heads = self.settings.heads
-        gates = pair_linear(self.gates, atoms, edges, neighbors)
-        cores = torch.relu_(pair_linear(self.cores, atoms, edges, neighbors))
         if self.settings.attention == "sigmoid":
             shares = torch.sigmoid(gates)
         elif self.settings.softmax_axis == "jk":
             shares = torch.softmax(gates, dim=1)
         else:
             shares = torch.softmax(gates.view(n, k * heads, -1), dim=1).view_as(gates)
-        return (shares * cores).sum(dim=1).view(n, heads, -1)
+        return (shares * torch.relu_(cores)).sum(dim=1).view(n, heads, -1)
 
     def _combined(self, heads: torch.Tensor) -> torch.Tensor:
         """Return (N, F) of heads (N, M, F)."""

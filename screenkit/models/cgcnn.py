@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from pydantic import Field
 from torch import nn
-from torch.nn.functional import embedding, embedding_bag, softplus
+from torch.nn.functional import embedding_bag, softplus
 
 from screenkit.crystal.elements import SYMBOLS
 from screenkit.crystal.neighbors import Ties
@@ -30,7 +30,16 @@ from screenkit.graph.batch import GraphBatch
 from screenkit.graph.graph import GraphSettings
 from screenkit.models.atom_tables import AtomTable, published_table, supplement_table
 from screenkit.models.contract import AtomWeights, Model
-from screenkit.models.layers import RowNorm, gaussians, mean_pool, uniform_weight
+from screenkit.models.layers import (
+    RowNorm,
+    gaussians,
+    mean_pool,
+    pieces_for_cache,
+    softplus_,
+    sum_of_pairs,
+    uniform_weight,
+)
+from screenkit.models.product import affine, as_autocast
 from screenkit.settings import Settings
 
 _PIECE = 256  # atoms
@@ -106,28 +115,24 @@ class GatedConvolution(nn.Module):
         self, atoms: torch.Tensor, edges: torch.Tensor, batch: GraphBatch, masked: bool
     ) -> torch.Tensor:
         """Return new atom vectors (N, F) from (N, F) and edges (N * k, E)."""
-        n, k = batch.neighbors.shape
-        own, neighbor, edge, bias = self._maps()
-        mine, others = torch.addmm(bias, atoms, own), atoms @ neighbor
-        # What a piece of the atoms needs stays in the cache of a core.
-        whole = masked or torch.is_grad_enabled() or atoms.device.type != "cpu"
-        totals = []
-        for start in range(0, n, n if whole else _PIECE):
-            stop = n if whole else min(n, start + _PIECE)
-            z = (edges[start * k : stop * k] @ edge).view(stop - start, k, -1)
-            z += mine[start:stop, None]
-            z += embedding(batch.neighbors[start:stop], others)
-            totals.append(self._sum(z, batch.filled if masked else None))
-        total = torch.cat(totals)
+        pieces = pieces_for_cache(atoms, _PIECE)
+        if self.training or masked or len(pieces) == 1:
+            total = self._whole(atoms, edges, batch, masked)
+        else:
+            total = self._in_pieces(atoms, edges, batch.neighbors, pieces)
         if self.sum_norm is None:
             return atoms + total
         return softplus(atoms + self.sum_norm(total))
 
-    def _sum(self, z: torch.Tensor, filled: torch.Tensor | None) -> torch.Tensor:
-        """Return (N, F): what the neighbours say, from z (N, k, 2 F), where there are any."""
-        n, k, width = z.shape
-        z = z.flatten(0, 1)
-        rows = None if filled is None else filled.flatten().nonzero()[:, 0]
+    def _whole(
+        self, atoms: torch.Tensor, edges: torch.Tensor, batch: GraphBatch, masked: bool
+    ) -> torch.Tensor:
+        """Return (N, F): the sums over the neighbours, of those that are there if `masked`."""
+        n, k = batch.neighbors.shape
+        own, neighbor, edge, bias = self._maps()
+        mine, others = affine(atoms, own, bias), affine(atoms, neighbor)
+        z = affine(edges, edge, sum_of_pairs(mine, others, batch.neighbors).flatten(0, 1))
+        rows = batch.filled.flatten().nonzero()[:, 0] if masked else None
         z = z if rows is None else z[rows]
         if self.gate_norm is not None and self.training:
             z = self.gate_norm(z)
@@ -135,7 +140,35 @@ class GatedConvolution(nn.Module):
         said = torch.sigmoid(gate) * softplus(core)
         if rows is None:
             return said.view(n, k, -1).sum(dim=1)
-        return said.new_zeros(n, width // 2).index_add_(0, rows // k, said)
+        return said.new_zeros(n, said.shape[1]).index_add_(0, rows // k, said)
+
+    def _in_pieces(
+        self,
+        atoms: torch.Tensor,
+        edges: torch.Tensor,
+        neighbors: torch.Tensor,
+        pieces: list[slice],
+    ) -> torch.Tensor:
+        """Return the same; gates and cores have arrays of their own, for torch is slower on columns
+        of one."""
+        k = neighbors.shape[1]
+        parts = [part.chunk(2, dim=-1) for part in self._maps()]
+        halves = [
+            (affine(atoms, own, bias), affine(atoms, other), edge)
+            for own, other, edge, bias in zip(*parts, strict=True)
+        ]
+        total = torch.empty_like(atoms)
+        for piece in pieces:
+            near = edges[piece.start * k : piece.stop * k]
+            gate, core = (
+                affine(
+                    near, edge, sum_of_pairs(mine[piece], others, neighbors[piece]).flatten(0, 1)
+                )
+                for mine, others, edge in halves
+            )
+            said = torch.sigmoid_(gate).mul_(softplus_(core))
+            torch.sum(said.view(-1, k, atoms.shape[1]), dim=1, out=total[piece])
+        return total
 
     def _maps(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return the three parts and the bias; when predicting, with the first norm in them."""
@@ -289,7 +322,7 @@ class Cgcnn(Model):
         batch = self._padded(batch)
         states = [self.embedding(batch.species)]
         atoms = self.input(states[0])
-        edges = self.distances(batch.distances)
+        edges = as_autocast(self.distances(batch.distances))
         for convolution in self.convolutions:
             atoms = convolution(atoms, edges, batch, self.masked)
             states.append(atoms)

@@ -18,6 +18,7 @@ Not covered: atom2vec vectors from another library than the training set.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -41,12 +42,8 @@ from screenkit.models.angles import (
 )
 from screenkit.models.atom2vec import atom_vectors
 from screenkit.models.contract import Model
-from screenkit.models.layers import (
-    exponential_decays,
-    mean_pool,
-    sum_of_slots,
-    uniform_weight,
-)
+from screenkit.models.layers import exponential_decays, mean_pool, uniform_weight
+from screenkit.models.product import affine, affine_of_rows, as_autocast, sum_of_slots
 from screenkit.settings import Settings
 
 
@@ -110,27 +107,36 @@ class KNagcnConvolution(nn.Module):
         self.neighbors = uniform_weight(inputs, width, k * width)
         self.bias = uniform_weight(inputs, width)
         self.norm = nn.BatchNorm1d(width)
-        self.shape = (k, width)
+        self.edge_widths = (settings.edge_width, settings.geometry_width)
 
     def forward(
         self,
         atoms: torch.Tensor,
         edges: torch.Tensor,
-        neighbors: torch.Tensor,
+        places: torch.Tensor,
         species: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return new atom vectors (N, F) from (N, F), edges (N, k * (E + G)), neighbours (N, k).
+        """Return new atom vectors (N, F) from (N, F), `KNagcn._edges` (N, k * (E + G)), and of each
+        atom its own place and those of its neighbours (N, 1 + k).
 
         With `species` (N,), `atoms` are the vectors of elements instead, (Z, F), and each is mapped
         once, not once for each of its atoms.
         """
         # x_i is zero: its rows of the map add nothing.
-        own = torch.addmm(self.bias, atoms, self.own[: atoms.shape[1]])
-        slots = (atoms @ self.neighbors).view(-1, *self.shape)
-        if species is not None:
-            atoms, own, neighbors = atoms[species], own[species], species[neighbors]
-        total = torch.addmm(own, edges, self.edges) + sum_of_slots(slots, neighbors)
-        return atoms + torch.relu(self.norm(total))
+        weight = torch.cat([self.own[: atoms.shape[1]], self.neighbors], dim=1)
+        if species is None:
+            said = affine_of_rows(atoms, places, weight, self.bias)
+        else:
+            slots = affine(atoms, weight).view(len(atoms), -1, atoms.shape[1])
+            said = sum_of_slots(slots, species[places]) + self.bias
+            atoms = atoms[species]
+        return atoms + torch.relu(self.norm(affine(edges, self._edge_map(), said)))
+
+    def _edge_map(self) -> torch.Tensor:
+        """Return (k * (E + G), F): `edges` in the order of `_edges`."""
+        by_neighbor = self.edges.view(-1, sum(self.edge_widths), len(self.bias))
+        parts = by_neighbor.split(self.edge_widths, dim=1)
+        return torch.cat([parts[0].flatten(0, 1), parts[1].transpose(0, 1).flatten(0, 1)])
 
 
 class KNagcn(Model):
@@ -171,46 +177,55 @@ class KNagcn(Model):
     def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return outputs and embedding; `geometry="frame"` needs frames. See `Model.look`."""
         atoms = self.embedding(batch.species)
-        decays = exponential_decays(batch.distances, self.decay_lengths)
         if self.settings.geometry != "frame":
             describe = {"cosines": sorted_cosines, "moments": angular_moments}
             with torch.autocast(atoms.device.type, enabled=False):  # bfloat16 rounds angles by 5°
                 angles = describe[self.settings.geometry](batch)
-            return self._seen(batch, atoms, decays, angles, batch.neighbors)
+            return self._seen(batch, atoms, angles)
         if self.training and self.settings.tie_augmentation:
-            return self._reordered(batch, atoms, decays, random_keys(batch))
-        outputs, pooled = self._seen(batch, atoms, decays, batch.local, batch.neighbors)
+            return self._reordered(batch, atoms, random_keys(batch))
+        outputs, pooled = self._seen(batch, atoms, batch.local)
         orders = 1 if self.training else self.settings.tie_orders
         for order in range(1, orders):
-            keys = fixed_keys(self.settings.k, order, atoms.device)
-            more = self._reordered(batch, atoms, decays, keys)
+            more = self._reordered(batch, atoms, fixed_keys(self.settings.k, order, atoms.device))
             outputs, pooled = outputs + more[0], pooled + more[1]
         return outputs / orders, pooled / orders
 
     def _reordered(
-        self, batch: GraphBatch, atoms: torch.Tensor, decays: torch.Tensor, keys: torch.Tensor
+        self, batch: GraphBatch, atoms: torch.Tensor, keys: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what `look` does, with the tied neighbours of each atom ordered by their keys."""
         order = shuffle_ties(batch, keys)
         vectors = batch.vectors.take_along_dim(order[..., None], 1)
-        decays = decays.take_along_dim(order[..., None], 1)
-        neighbors = batch.neighbors.take_along_dim(order, 1)
-        return self._seen(batch, atoms, decays, frame_coordinates(vectors), neighbors)
+        reordered = dataclasses.replace(
+            batch,
+            distances=batch.distances.take_along_dim(order, 1),
+            neighbors=batch.neighbors.take_along_dim(order, 1),
+        )
+        return self._seen(reordered, atoms, frame_coordinates(vectors))
 
     def _seen(
-        self,
-        batch: GraphBatch,
-        atoms: torch.Tensor,
-        decays: torch.Tensor,
-        geometry: torch.Tensor,
-        neighbors: torch.Tensor,
+        self, batch: GraphBatch, atoms: torch.Tensor, geometry: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        edges = torch.cat([decays, geometry], dim=2).flatten(1)
+        edges = as_autocast(self._edges(batch.distances, geometry))
         species = None
         if not torch.is_grad_enabled():
             atoms, species = self.embedding.weight, batch.species
+        own = torch.arange(len(batch.species), device=atoms.device)
+        places = torch.cat([own[:, None], batch.neighbors], dim=1)
         for convolution in self.convolutions:
-            atoms = convolution(atoms, edges, neighbors, species)
+            atoms = convolution(atoms, edges, places, species)
             species = None
         pooled = mean_pool(atoms, batch)
         return self.output(torch.relu(self.hidden(pooled))), pooled
+
+    def _edges(self, distances: torch.Tensor, geometry: torch.Tensor) -> torch.Tensor:
+        """Return (N, k * (E + G)): of each atom the decays of its neighbours, one neighbour after
+        the other, then the first of the numbers of geometry of all, the second, ..."""
+        n, k = distances.shape
+        lengths = self.decay_lengths
+        edges = distances.new_empty(n, k * (len(lengths) + geometry.shape[2]))
+        decays, others = edges.split([k * len(lengths), k * geometry.shape[2]], dim=1)
+        exponential_decays(distances, lengths, out=decays.view(n, k, -1))
+        others.view(n, -1, k).copy_(geometry.transpose(1, 2))
+        return edges

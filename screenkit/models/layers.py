@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch.nn import functional
 
 from screenkit.graph.batch import GraphBatch
+from screenkit.models.product import affine, as_autocast
+
+PairMap = Callable[[torch.Tensor, torch.Tensor, slice], torch.Tensor]
+_LOG2_E = math.log2(math.e)
 
 
 def sum_pool(values: torch.Tensor, batch: GraphBatch) -> torch.Tensor:
@@ -50,22 +55,48 @@ def segment_softmax(scores: torch.Tensor, batch: GraphBatch) -> torch.Tensor:
     return powers / sum_pool(powers, batch)[batch.owner]
 
 
-def pair_linear(
-    linear: torch.nn.Linear, atoms: torch.Tensor, edges: torch.Tensor, neighbors: torch.Tensor
-) -> torch.Tensor:
-    """Return (N, k, O): a linear map of [x_i | x_j | u_ij], the concatenation never written.
+def pair_map(linear: torch.nn.Linear, atoms: torch.Tensor, width: int) -> PairMap:
+    """Return a linear map of [x_i | x_j | u_ij] for some of the atoms i; nothing is concatenated.
 
     Args:
         linear: from 2 F + E to O.
         atoms: (N, F).
-        edges: (N, k, E).
-        neighbors: (N, k).
+        width: E.
+
+    Returns:
+        What makes (n, k, O) of edges (n, k, E) and neighbours (n, k) of n atoms, and who they are.
     """
-    own, other, edge = linear.weight.split([atoms.shape[1]] * 2 + [edges.shape[2]], dim=1)
-    total = functional.linear(edges, edge)
-    total += functional.linear(atoms, own, linear.bias)[:, None]
-    total += functional.embedding(neighbors, functional.linear(atoms, other))
-    return total
+    own, other, edge = linear.weight.t().split([atoms.shape[1]] * 2 + [width])
+    mine, others = affine(atoms, own, linear.bias), affine(atoms, other)
+
+    def mapped(edges: torch.Tensor, neighbors: torch.Tensor, piece: slice) -> torch.Tensor:
+        return affine(edges, edge, sum_of_pairs(mine[piece], others, neighbors))
+
+    return mapped
+
+
+def sum_of_pairs(mine: torch.Tensor, others: torch.Tensor, neighbors: torch.Tensor) -> torch.Tensor:
+    """Return (n, k, O): row i of `mine` (n, O) plus the rows of `others` (N, O) at its `neighbors`
+    (n, k)."""
+    return functional.embedding(neighbors, as_autocast(others)).add_(as_autocast(mine)[:, None])
+
+
+def pair_linear(
+    linear: torch.nn.Linear, atoms: torch.Tensor, edges: torch.Tensor, neighbors: torch.Tensor
+) -> torch.Tensor:
+    """Return (N, k, O): `pair_map` of all atoms, from edges (N, k, E) and neighbours (N, k)."""
+    return pair_map(linear, atoms, edges.shape[2])(edges, neighbors, slice(None))
+
+
+def pieces_for_cache(atoms: torch.Tensor, size: int) -> list[slice]:
+    """Return parts of the atoms, whose arrays stay in the cache of a core while they are needed.
+
+    All at once for gradients, which keep these arrays anyway, and for other devices.
+    """
+    n = len(atoms)
+    if torch.is_grad_enabled() or atoms.device.type != "cpu":
+        return [slice(0, n)]
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def gaussian_centres(radius: float, step: float) -> torch.Tensor:
@@ -76,26 +107,30 @@ def gaussian_centres(radius: float, step: float) -> torch.Tensor:
 def gaussians(distances: torch.Tensor, centres: torch.Tensor, width: float) -> torch.Tensor:
     """Return (N, k, E): exp(-((d - mu) / width)^2) of distances (N, k) and centres (E,), all Å."""
     # In place: each pass over as many numbers costs more than what it computes. What is too small
-    # for a normal float32 would cost exp ten times as long, and is 0 or 2e-35 to what comes after.
-    powers = (distances[..., None] - centres).div_(width).square_().neg_()
-    return powers.clamp_(min=-80.0).exp_()
+    # for a normal float32 would cost ten times as long, and is 0 or 2e-35 to what comes after.
+    # exp2, for torch is slower at exp.
+    powers = (distances[..., None] - centres).mul_(math.sqrt(_LOG2_E) / width).square_().neg_()
+    return powers.clamp_(min=-115.0).exp2_()
 
 
-def exponential_decays(distances: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """Return (N, k, E): exp(-d / lambda) of distances (N, k) for E decay lengths (E,), both Å."""
-    return torch.exp(-distances[..., None] / lengths)
+def softplus_(values: torch.Tensor) -> torch.Tensor:
+    """Return log(1 + exp(x)); may write over `values`. Without gradients."""
+    # Of float32, torch's own takes half as long again, by its way to exp. 2^116 is still finite.
+    if values.dtype != torch.float32 or not len(values) or float(values.amax()) > 80.0:
+        return functional.softplus(values)
+    return values.mul_(_LOG2_E).exp2_().log1p_()
 
 
-def sum_of_slots(slots: torch.Tensor, neighbors: torch.Tensor) -> torch.Tensor:
-    """Return (N, F): for each atom, the sum over m of row m of its m-th neighbour's `slots`.
+def exponential_decays(
+    distances: torch.Tensor, lengths: torch.Tensor, out: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return (N, k, E): exp(-d / lambda) of distances (N, k) for E decay lengths (E,), both Å.
 
-    What a neighbour says depends on the place it has in the list, so each atom offers k
-    messages, `slots` (N, k, F), and its neighbours (N, k) pick one each. This equals a linear map
-    of the k concatenated neighbours and never writes the (N, k * F) concatenation.
+    Args:
+        out: (N, k, E); where to write them.
     """
-    n, k, width = slots.shape
-    rows = neighbors * k + torch.arange(k, device=neighbors.device)
-    return torch.nn.functional.embedding_bag(rows, slots.reshape(n * k, width), mode="sum")
+    powers = torch.mul(distances[..., None], -_LOG2_E / lengths, out=out)
+    return powers.exp2_()
 
 
 class RowNorm(torch.nn.BatchNorm1d):

@@ -148,3 +148,16 @@ def test_every_rung_of_the_ladder_is_another_network_that_learns():
         grad = network.embedding.weight.grad
         assert grad is not None and grad.abs().max() > 0, name
     assert all(a != b for a, b in itertools.combinations(LADDER.values(), 2))
+
+
+@pytest.mark.parametrize("rung", ["CGCNN", "+ attention III"])
+def test_a_prediction_in_pieces_is_the_one_with_gradients(rung, monkeypatch):
+    torch.manual_seed(0)
+    settings = AeCgcnnSettings.model_validate(
+        {**SMALL, **LADDER[rung], "charges": False, "cell": False}
+    )
+    network, batch = AeCgcnn(settings, 2).eval(), batch_for(settings)
+    whole = network(batch).detach()
+    monkeypatch.setattr("screenkit.models.aecgcnn._PIECE", 7)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(batch), whole, rtol=1e-5, atol=1e-6)

@@ -23,7 +23,7 @@ from screenkit.models.cgcnn import (
     GatedConvolution,
     SumConvolution,
 )
-from screenkit.models.layers import gaussians, mean_pool
+from screenkit.models.layers import gaussians, mean_pool, softplus_
 from tests.crystals import crystal, random_crystal, rock_salt
 from tests.models.contract import ModelContract
 
@@ -265,3 +265,23 @@ def test_gaussians_of_far_centres_are_nothing_to_speak_of():
     distances, centres = torch.tensor([[0.8, 4.0]]), torch.arange(0.0, 8.2, 0.2)
     exact = torch.exp(-(((distances.double()[..., None] - centres.double()) / 0.2) ** 2))
     assert (gaussians(distances, centres, 0.2) - exact).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("largest", [1.0, 79.0, 81.0, 1e4, float("nan")])
+def test_softplus_is_that_of_float64(largest):
+    values = torch.cat([torch.linspace(-200.0, 60.0, 999), torch.tensor([0.0, largest])])
+    values = values[values <= largest] if largest == 1.0 else values
+    wanted = torch.logaddexp(values.double(), torch.zeros(1).double())
+    made = softplus_(values.clone()).double()
+    torch.testing.assert_close(made, wanted, rtol=1e-5, atol=1e-7, equal_nan=True)
+    assert softplus_(torch.zeros(0, 4)).shape == (0, 4)
+
+
+def test_a_prediction_in_pieces_is_the_one_with_gradients(monkeypatch):
+    torch.manual_seed(0)
+    network = Cgcnn(CgcnnSettings(k=6, width=16), 2).eval()
+    batch = batch_of(*(random_crystal(seed, atoms=9 + seed) for seed in range(4)), k=6)
+    whole = network(batch).detach()
+    monkeypatch.setattr("screenkit.models.cgcnn._PIECE", 7)
+    with torch.inference_mode():
+        torch.testing.assert_close(network(batch), whole, rtol=1e-5, atol=1e-6)

@@ -64,7 +64,9 @@ def test_the_three_parts_sum_to_one_linear_map_of_the_concatenated_inputs():
         weights += [layer.edges.view(3, 7, 5)[m], layer.neighbors.view(5, 3, 5)[:, m]]
     linear = torch.cat(rows, dim=1) @ torch.cat(weights) + layer.bias
     wanted = atoms + torch.relu(layer.norm(linear))
-    torch.testing.assert_close(layer(atoms, edges.flatten(1), neighbors), wanted)
+    told = [edges[:, :, :4].flatten(1), edges[:, :, 4:].transpose(1, 2).flatten(1)]
+    places = torch.cat([torch.arange(7)[:, None], neighbors], dim=1)
+    torch.testing.assert_close(layer(atoms, torch.cat(told, dim=1), places), wanted)
 
 
 def small(geometry="frame", k=6, **more):
@@ -209,9 +211,9 @@ def test_elements_mapped_once_are_atoms_mapped_one_by_one():
     torch.manual_seed(3)
     layer = KNagcnConvolution(KNagcnSettings(k=3, width=5, edge_width=4)).eval().double()
     table, species = torch.randn(4, 5).double(), torch.randint(0, 4, (7,))
-    edges, neighbors = torch.randn(7, 3 * (4 + 2)).double(), torch.randint(0, 7, (7, 3))
+    edges, places = torch.randn(7, 3 * (4 + 2)).double(), torch.randint(0, 7, (7, 4))
     torch.testing.assert_close(
-        layer(table, edges, neighbors, species), layer(table[species], edges, neighbors)
+        layer(table, edges, places, species), layer(table[species], edges, places)
     )
 
 
