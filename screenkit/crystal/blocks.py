@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
-from screenkit.crystal.lexer import DATA, LOOP, TAG, Words, split
+from screenkit.crystal.lexer import DATA, TAG, split
+from screenkit.crystal.words import Words
 
 _NULL = {"?", "."}
 
@@ -54,9 +53,9 @@ class Block:
     def value(self, *tags: str) -> str:
         """Return the value of the first of these tags that has one, and no other; else nothing."""
         for tag in tags:
-            column = self.column(tag)
-            if column is not None and len(column) == 1:
-                text = column.texts()[0].strip()
+            place = self.places.get(tag.lower())
+            if place is not None and place.start + place.step >= place.stop:
+                text = self.words.one(place.start).strip()
                 if text not in _NULL:
                     return text
         return ""
@@ -67,42 +66,37 @@ def read_blocks(text: bytes) -> list[Block] | None:
     tokens = split(text)
     if tokens is None:
         return None
-    words, kinds = tokens
-    marks = np.flatnonzero(kinds >= TAG)
-    names, what = words[marks].texts(), kinds[marks].tolist()
-    ends = [*marks.tolist(), len(kinds)]
+    words, marks, kinds = tokens
+    tags = words.at(marks).together().lower().split("\0")[:-1]
+    what, ends = kinds.tolist(), [*marks.tolist(), len(words)]
     blocks: list[Block] = []
     places: dict[str, slice] = {}
     i = 0
     while i < len(what):
-        after = i + 1
+        start, after = ends[i] + 1, i + 1
         if what[i] == DATA:
             places = {}
-            blocks.append(Block(names[i], words, places))
-            fine = ends[after] == ends[i] + 1
+            blocks.append(Block(words.one(start - 1), words, places))
+            fine = ends[after] == start
+        elif what[i] == TAG:
+            fine = ends[after] == start + 1 and tags[i] not in places
+            places[tags[i]] = slice(start, start + 1, 1)
         else:
-            tags = after if what[i] == LOOP else i
-            while what[i] == LOOP and after < len(what) and ends[after] == ends[after - 1] + 1:
-                if what[after] != TAG:
-                    break
-                after += 1
-            fine = bool(blocks) and _place(
-                places, names[tags:after], ends[after - 1] + 1, ends[after], what[i] == LOOP
-            )
-        if not fine:
+            while after < len(what) and what[after] == TAG and ends[after] == start:
+                start, after = start + 1, after + 1
+            fine = _place(places, tags[i + 1 : after], start, ends[after])
+        if not (fine and blocks):
             return None
         i = after
     fine = ends[0] == 0 and len({block.name.lower() for block in blocks}) == len(blocks)
     return blocks if blocks and fine else None
 
 
-def _place(places: dict[str, slice], tags: list[str], start: int, stop: int, loop: bool) -> bool:
+def _place(places: dict[str, slice], tags: list[str], start: int, stop: int) -> bool:
     """Note where the values of tags are; False where they do not fit, or a tag comes twice."""
-    width = len(tags)
-    if start == stop or not width or (stop - start) % width or (stop - start > 1 and not loop):
+    width, known = len(tags), len(places)
+    if start == stop or not width or (stop - start) % width:
         return False
-    for i, tag in enumerate(tags):
-        if tag.lower() in places:
-            return False
-        places[tag.lower()] = slice(start + i, stop, width)
-    return True
+    for i, tag in enumerate(tags, start):
+        places[tag] = slice(i, stop, width)
+    return len(places) == known + width

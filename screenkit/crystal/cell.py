@@ -54,16 +54,15 @@ def read_lattice(
 
 def _lattice(edges: Sequence[float], degrees: Sequence[float]) -> np.ndarray:
     a, b, c = edges
-    stated = "angles " + ", ".join(f"{angle:g}" for angle in degrees) + " degrees"
     if sum(degrees) > 360.0 or 2.0 * max(degrees) > sum(degrees):
-        raise CrystalError("cell_not_closed", f"{stated} close no cell")
+        raise CrystalError("cell_not_closed", f"{_stated(degrees)} close no cell")
     # Exactly 0 for 90: the cosine of pi/2 is not.
     cosine = [0.0 if angle == 90.0 else math.cos(math.radians(angle)) for angle in degrees]
     sine = 1.0 if degrees[2] == 90.0 else math.sin(math.radians(degrees[2]))
     along = (cosine[0] - cosine[1] * cosine[2]) / sine
     square = 1.0 - cosine[1] ** 2 - along**2
     if square <= 0.0 or math.sqrt(square) * sine < _FLAT:
-        raise CrystalError("zero_volume", f"{stated} make a flat cell")
+        raise CrystalError("zero_volume", f"{_stated(degrees)} make a flat cell")
     return np.array(
         [
             [a, 0.0, 0.0],
@@ -71,6 +70,10 @@ def _lattice(edges: Sequence[float], degrees: Sequence[float]) -> np.ndarray:
             [c * cosine[1], c * along, c * math.sqrt(square)],
         ]
     )
+
+
+def _stated(degrees: Sequence[float]) -> str:
+    return "angles " + ", ".join(f"{angle:g}" for angle in degrees) + " degrees"
 
 
 def lattice_parameters(lattice: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from screenkit.crystal.cif import MAX_ATOMS
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import COVALENT_RADII, SYMBOLS
 from screenkit.crystal.expand import too_many_atoms
+from screenkit.crystal.kernel import kernel
 from screenkit.crystal.neighbors import Neighbors
 from screenkit.crystal.pores import Pores, PoreSettings, measure_pores, measure_surface
 from screenkit.errors import CrystalError, Outcome
@@ -114,42 +115,47 @@ def find_small_surface(
         )
 
 
-def shortest_allowed(first: np.ndarray, second: np.ndarray, settings: CheckSettings) -> np.ndarray:
-    """Return the distance below which two atoms overlap, Å, in the common shape of both.
-
-    Args:
-        first: integers of any shape, atomic numbers.
-        second: likewise; shapes broadcast.
-        settings: the rules.
-    """
-    hydrogens = (first == 1).astype(np.float64) + (second == 1)
-    floor = settings.min_distance - 0.1 * hydrogens
-    sum_of_radii = COVALENT_RADII[first] + COVALENT_RADII[second]
-    return np.maximum(floor, settings.radius_fraction * sum_of_radii)
-
-
 def _find_overlap(
     crystal: Crystal, neighbors: Neighbors, settings: CheckSettings
 ) -> Iterator[CrystalError]:
     """Yield the worst overlap, if there is one."""
-    numbers = crystal.numbers
-    distances = neighbors.distances
-    longest = max(
-        settings.min_distance, settings.radius_fraction * 2.0 * COVALENT_RADII[numbers].max()
+    row, place = _worst_overlap(
+        crystal.numbers,
+        neighbors.indices,
+        neighbors.distances,
+        settings.min_distance,
+        settings.radius_fraction,
+        COVALENT_RADII,
     )
-    # Bonds are longer than any limit but in crystals of heavy atoms, so few pairs are looked at.
-    rows, places = np.nonzero(distances < longest)
-    if not len(rows):
+    if row < 0:
         return
-    others = neighbors.indices[rows, places]
-    close = distances[rows, places] < shortest_allowed(numbers[rows], numbers[others], settings)
-    if not close.any():
-        return
-    pairs = np.flatnonzero(close)
-    worst = pairs[np.argmin(distances[rows[pairs], places[pairs]])]
-    here, there = SYMBOLS[numbers[rows[worst]]], SYMBOLS[numbers[others[worst]]]
+    numbers = crystal.numbers
+    here, there = SYMBOLS[numbers[row]], SYMBOLS[numbers[neighbors.indices[row, place]]]
     yield CrystalError(
         "overlap",
-        f"{here} and {there} are {distances[rows[worst], places[worst]]:.3f} Å apart",
+        f"{here} and {there} are {neighbors.distances[row, place]:.3f} Å apart",
         Outcome.FILTERED,
     )
+
+
+@kernel
+def _worst_overlap(numbers, indices, distances, min_distance, radius_fraction, radii):
+    """Return where the shortest of the distances stands that are too short; -1 where none is."""
+    row, place, shortest = -1, -1, np.inf
+    largest = 0.0
+    for number in numbers:
+        largest = max(largest, radii[number])
+    longest = max(min_distance, radius_fraction * 2.0 * largest)  # nearly all bonds are longer
+    for i in range(distances.shape[0]):
+        for m in range(distances.shape[1]):
+            distance = distances[i, m]
+            if distance >= longest or distance >= shortest:
+                continue
+            here, there = numbers[i], numbers[indices[i, m]]
+            allowed = max(
+                min_distance - 0.1 * ((here == 1) + (there == 1)),
+                radius_fraction * (radii[here] + radii[there]),
+            )
+            if distance < allowed:
+                row, place, shortest = i, m, distance
+    return row, place

@@ -89,12 +89,12 @@ def read_cif(data: bytes, name: str) -> Crystal:
         positions=sites.fractional @ lattice,
         lattice=lattice,
         charges=sites.charges,
+        warnings=tuple(warn),
         coordinates=sites.fractional,
     )
-    if crystal.density < MIN_DENSITY:
-        warn("low_density")
-    if not warn:
+    if crystal.density >= MIN_DENSITY:
         return crystal
+    warn("low_density")
     return replace(crystal, warnings=tuple(warn))
 
 
@@ -146,16 +146,15 @@ def _read_lattice(block: Block, warn: _Warnings) -> np.ndarray:
 
 def _distinct(sites: Sites, lattice: np.ndarray, warn: _Warnings) -> Sites:
     """Return the sites without those listed twice."""
-    leaders = find_coincident(wrapped(sites.fractional), sites.numbers, lattice)
-    keep = leaders == np.arange(len(leaders))
-    if keep.all():
+    leaders, others = find_coincident(wrapped(sites.fractional), sites.numbers, lattice)
+    if not others:
         return sites
     most = int(np.bincount(leaders).max())
     if most > 2:
         # A rounded copy is listed twice; more on one point is a broken file.
         raise CrystalError("overlap", f"{most} listed atoms on one point", Outcome.FILTERED)
     warn("duplicate_sites_merged")
-    return _chosen(sites, keep)
+    return _chosen(sites, leaders == np.arange(len(leaders)))
 
 
 def _chosen(sites: Sites, keep: np.ndarray) -> Sites:
@@ -178,12 +177,11 @@ def _all_atoms(sites: Sites, block: Block, lattice: np.ndarray, warn: _Warnings)
     fractional, owners = expand_sites(sites.fractional, operators, lattice, MAX_ATOMS)
     charges = None if sites.charges is None else sites.charges[owners]
     atoms = Sites(sites.numbers[owners], fractional, charges)
-    leaders = find_coincident(fractional, atoms.numbers, lattice)
-    keep = leaders == np.arange(len(leaders))
-    if keep.all():
+    leaders, others = find_coincident(fractional, atoms.numbers, lattice)
+    if not others:
         return atoms
     warn("duplicate_sites_merged")
-    return _chosen(atoms, keep)
+    return _chosen(atoms, leaders == np.arange(len(leaders)))
 
 
 def _read_symmetry(block: Block) -> Symmetry:

@@ -36,6 +36,8 @@ class Crystal:
     coordinates: np.ndarray | None = None
     """(n, 3) float64 in [0, 1). The fractional coordinates to the last bit, where they were read as
     such: `positions` has them but for round-off."""
+    volume: float = field(init=False)
+    """Cell volume, Å^3."""
 
     def __post_init__(self) -> None:
         n = len(self.numbers)
@@ -54,6 +56,7 @@ class Crystal:
             self.coordinates.shape == (n, 3) and self._farthest_from_coordinates() <= _ROUND_OFF_A
         ):
             raise ValueError(f"{self.name}: fractional coordinates and positions differ")
+        object.__setattr__(self, "volume", abs(float(np.linalg.det(self.lattice))))
 
     def _farthest_from_coordinates(self) -> float:
         apart = np.abs(self.coordinates @ self.lattice - self.positions)
@@ -61,11 +64,6 @@ class Crystal:
 
     def __len__(self) -> int:
         return len(self.numbers)
-
-    @property
-    def volume(self) -> float:
-        """Cell volume, Å^3."""
-        return abs(float(np.linalg.det(self.lattice)))
 
     @property
     def density(self) -> float:

@@ -5,9 +5,12 @@ Not covered: finding overlaps between different atoms; `crystal/checks.py` does.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from screenkit.crystal.kernel import kernel
+from screenkit.crystal.nearest import cell_heights, search_divisions, sort_into_cells
 from screenkit.crystal.symmetry import Operators
 from screenkit.errors import CrystalError, Outcome
 
@@ -50,10 +53,14 @@ def expand_sites(
     return atoms[:count], owners[:count]
 
 
-def wrapped(fractional: np.ndarray) -> np.ndarray:
+@kernel
+def wrapped(fractional):
     """Return (n, 3) float64 in [0, 1): the same sites in the home cell."""
-    inside = fractional - np.floor(fractional)
-    inside[inside >= 1.0] = 0.0
+    inside = np.empty_like(fractional)
+    for i in range(len(fractional)):
+        for axis in range(3):
+            place = fractional[i, axis] - np.floor(fractional[i, axis])
+            inside[i, axis] = place if place < 1.0 else 0.0
     return inside
 
 
@@ -111,76 +118,79 @@ def _expand(fractional, rotations, translations, lattice, tolerance, max_atoms):
 
 
 @kernel
-def _leaders(fractional, order, numbers, lattice, tolerance):
-    """Return for each atom the first atom of its element on its point (itself if alone)."""
-    n = len(numbers)
-    reach = np.empty(3)  # fractional length of the tolerance across the cell
-    for axis in range(3):
-        u, v = lattice[(axis + 1) % 3], lattice[(axis + 2) % 3]
-        x = u[1] * v[2] - u[2] * v[1]
-        y = u[2] * v[0] - u[0] * v[2]
-        z = u[0] * v[1] - u[1] * v[0]
-        volume = abs(lattice[axis, 0] * x + lattice[axis, 1] * y + lattice[axis, 2] * z)
-        reach[axis] = tolerance * np.sqrt(x * x + y * y + z * z) / volume
-    leaders = np.arange(n)
-    limit = tolerance * tolerance
-    for p in range(n):
-        i = order[p]
-        for step in range(1, n):
-            q = p + step
-            turn = 0.0
-            if q >= n:
-                q -= n
-                turn = 1.0
-            j = order[q]
-            dx = fractional[j, 0] + turn - fractional[i, 0]
-            if dx > reach[0]:
-                break
-            if numbers[i] != numbers[j]:
-                continue
-            dy = fractional[j, 1] - fractional[i, 1]
-            dy -= np.rint(dy)
-            if abs(dy) > reach[1]:
-                continue
-            dz = fractional[j, 2] - fractional[i, 2]
-            dz -= np.rint(dz)
-            if abs(dz) > reach[2]:
-                continue
-            dx -= np.rint(dx)
-            square = 0.0
-            for axis in range(3):
-                length = dx * lattice[0, axis] + dy * lattice[1, axis] + dz * lattice[2, axis]
-                square += length * length
-            if square < limit:
-                a, b = i, j
-                while leaders[a] != a:
-                    a = leaders[a]
-                while leaders[b] != b:
-                    b = leaders[b]
-                leaders[max(a, b)] = min(a, b)
-    for i in range(n):
-        a = i
-        while leaders[a] != a:
-            a = leaders[a]
-        leaders[i] = a
-    return leaders
-
-
-def find_coincident(
-    fractional: np.ndarray,
-    numbers: np.ndarray,
-    lattice: np.ndarray,
-    tolerance: float = SAME_POINT_TOLERANCE,
-) -> np.ndarray:
+def find_coincident(fractional, numbers, lattice):
     """Return for each atom the first atom of the same element on the same point.
 
     Args:
         fractional: (n, 3) float64 in [0, 1).
         numbers: (n,) int16.
         lattice: (3, 3) float64, Å, rows.
-        tolerance: Å; closer is the same point.
 
     Returns:
-        (n,) int64, `arange(n)` where no two coincide.
+        (n,) int64, `arange(n)` where no two coincide; and how many are not the first.
     """
-    return _leaders(fractional, np.argsort(fractional[:, 0]), numbers, lattice, tolerance)
+    n = len(numbers)
+    heights = cell_heights(lattice)
+    width = (heights[0] * heights[1] * heights[2] / (4 * n)) ** (1.0 / 3.0)  # most have one or none
+    divisions = search_divisions(heights, max(width, 4.0 * SAME_POINT_TOLERANCE), n)
+    order, begin = sort_into_cells(fractional, divisions)
+    na, nb, nc = divisions
+    leaders = np.arange(n)
+    for i in range(n):
+        a0, a1 = _cells_near(fractional[i, 0], heights[0], na)
+        b0, b1 = _cells_near(fractional[i, 1], heights[1], nb)
+        c0, c1 = _cells_near(fractional[i, 2], heights[2], nc)
+        for a in range(a0, a1 + 1):
+            for b in range(b0, b1 + 1):
+                for c in range(c0, c1 + 1):
+                    cell = (_home(a, na) * nb + _home(b, nb)) * nc + _home(c, nc)
+                    for place in range(begin[cell], begin[cell + 1]):
+                        j = order[place]
+                        if j <= i or numbers[i] != numbers[j]:
+                            continue
+                        if _on_one_point(fractional, lattice, i, j):
+                            first, second = _leader(leaders, i), _leader(leaders, j)
+                            leaders[max(first, second)] = min(first, second)
+    others = 0
+    for i in range(n):
+        leaders[i] = _leader(leaders, i)
+        others += leaders[i] != i
+    return leaders, others
+
+
+@kernel
+def _cells_near(place, height, count):
+    """Return the first and last of `count` cells that the tolerance reaches; each once."""
+    if count == 1:
+        return 0, 0
+    reach = 1.01 * SAME_POINT_TOLERANCE / height
+    first = math.floor((place - reach) * count)
+    return first, min(math.floor((place + reach) * count), first + count - 1)
+
+
+@kernel
+def _home(cell, count):
+    """Return which cell of the home cell a neighbour of one is."""
+    if cell < 0:
+        return cell + count
+    return cell - count if cell >= count else cell
+
+
+@kernel
+def _on_one_point(fractional, lattice, i, j):
+    dx = fractional[j, 0] - fractional[i, 0]
+    dy = fractional[j, 1] - fractional[i, 1]
+    dz = fractional[j, 2] - fractional[i, 2]
+    dx, dy, dz = dx - np.rint(dx), dy - np.rint(dy), dz - np.rint(dz)
+    square = 0.0
+    for axis in range(3):
+        length = dx * lattice[0, axis] + dy * lattice[1, axis] + dz * lattice[2, axis]
+        square += length * length
+    return square < SAME_POINT_TOLERANCE * SAME_POINT_TOLERANCE
+
+
+@kernel
+def _leader(leaders, i):
+    while leaders[i] != i:
+        i = leaders[i]
+    return i

@@ -1,21 +1,18 @@
-"""CIF text -> Tokens: where each word stands and what it is, in one compiled pass.
+"""CIF text -> tokens: where each word stands and what it is, in compiled passes over the bytes.
 
 Takes what writers of frameworks make, and nothing out of the ordinary: a text with a save frame, a
 control character or a quote without end is left to gemmi (`syntax.py`), which knows what is wrong
-with it. Words become numbers and elements where they stand, without an object for each.
+with it.
 
-Not covered: which words belong together (`syntax.py`).
+Not covered: what the words say (`words.py`), which of them belong together (`blocks.py`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
-from screenkit.crystal.elements import SYMBOLS
 from screenkit.crystal.kernel import kernel
+from screenkit.crystal.words import Text, Words
 
 BARE, QUOTED, FIELD, TAG, LOOP, DATA, _ODD = range(7)
 """Kinds of tokens: values as they stand, in quotes, in a text field; tags; `loop_`; `data_NAME`."""
@@ -31,149 +28,127 @@ def _classes() -> np.ndarray:
     return classes
 
 
-def _type_symbols() -> np.ndarray:
-    """(128, 128) int16. Atomic number of two letters, or of one and 0; 0 where there is none."""
-    table = np.zeros((128, 128), np.int16)
-    for number, symbol in enumerate(SYMBOLS):
-        for word in {symbol, symbol.upper()} if number else ():
-            table[ord(word[0]), ord(word[1]) if len(word) == 2 else 0] = number
-    return table
+def _plain() -> np.ndarray:
+    """Return which bytes only a value without quotes begins with."""
+    plain = np.zeros(256, np.bool_)
+    plain[0x21:0x7F] = True
+    plain[[ord(letter) for letter in "_#;$'\"dDlLsSgG"]] = False
+    return plain
 
 
 _CLASSES = _classes()
-_TYPE_SYMBOLS = _type_symbols()
-_MOST_DIGITS = 15  # any whole number of these is exact
-_POWERS = np.array([float(10**power) for power in range(_MOST_DIGITS + 1)])
+_PLAIN = _plain()
+_SPACE, _TAB, _DELETE = 0x20, 0x09, 0x7F
 _NEWLINE, _RETURN, _HASH, _SEMICOLON, _DOLLAR, _QUOTE, _DOUBLE = (ord(c) for c in "\n\r#;$'\"")
-_UNDERSCORE, _MINUS, _PLUS, _POINT, _ZERO, _NINE, _A, _Z = (ord(c) for c in "_-+.09AZ")
+_UNDERSCORE, _A, _Z = (ord(c) for c in "_AZ")
 _DATA, _LOOP, _SAVE, _STOP, _GLOBAL = (
     np.frombuffer(word, np.uint8) for word in (b"data_", b"loop_", b"save_", b"stop_", b"global_")
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Words:
-    """Values of a CIF, without their quotes: n places in one text."""
+def split(text: bytes) -> tuple[Words, np.ndarray, np.ndarray] | None:
+    """Return the tokens of a CIF, where the tags, `loop_` and `data_NAME` are, and their kinds.
 
-    text: np.ndarray
-    """(bytes,) uint8."""
-    begin: np.ndarray
-    """(n,) int32."""
-    end: np.ndarray
-    """(n,) int32."""
-
-    @classmethod
-    def of(cls, texts: list[str]) -> Words:
-        """Return texts that stand nowhere else."""
-        parts = [text.encode("ascii", "replace") for text in texts]
-        end = np.cumsum([len(part) for part in parts], dtype=np.int32)
-        begin = end - np.array([len(part) for part in parts], np.int32)
-        return cls(np.frombuffer(b"".join(parts) or b" ", np.uint8), begin, end)
-
-    def __len__(self) -> int:
-        return len(self.begin)
-
-    def __getitem__(self, rows: Any) -> Words:
-        """Return some of them, by a slice, a mask or places."""
-        begin, end = self.begin[rows], self.end[rows]
-        return Words(self.text, np.ascontiguousarray(begin), np.ascontiguousarray(end))
-
-    def together(self) -> bytes:
-        """Return all of them, each followed by a NUL."""
-        joined: bytes = _join(self.text, self.begin, self.end).tobytes()
-        return joined
-
-    def texts(self) -> list[str]:
-        """Return each by itself."""
-        if len(self.begin) == 1:
-            return [self.text[self.begin[0] : self.end[0]].tobytes().decode("ascii")]
-        return self.together().decode("ascii").split("\0")[:-1]
-
-    def distinct(self) -> set[str]:
-        """Return those that differ."""
-        if len(self) > 1 and _all_alike(self.text, self.begin, self.end):
-            return set(self[:1].texts())
-        return set(self.texts())
-
-    def numbers(self) -> np.ndarray | None:
-        """Return (n,) float64, to the last bit what Python's `float` gives.
-
-        None where a word is no plain number of up to 15 digits: then they must be looked at one by
-        one.
-        """
-        values, fine = _numbers(self.text, self.begin, self.end, _POWERS)
-        return values if fine else None
-
-    def elements(self) -> np.ndarray | None:
-        """Return (n,) int16, atomic numbers; None where a word is not just a symbol."""
-        numbers, fine = _elements(self.text, self.begin, self.end, _TYPE_SYMBOLS)
-        return numbers if fine else None
-
-    def begin_with(self, others: Words) -> bool:
-        """Tell whether each begins with its counterpart among others of the same text."""
-        return bool(_begin_with(self.text, self.begin, self.end, others.begin, others.end))
-
-
-def split(text: bytes) -> tuple[Words, np.ndarray] | None:
-    """Return the tokens of a CIF, and the kind of each, (n,) uint8; None: out of the ordinary."""
+    None: out of the ordinary.
+    """
     data = np.frombuffer(text, np.uint8)
-    begin, end, kinds, fine = _split(data, _CLASSES)
-    return (Words(data, begin, end), kinds) if fine else None
+    begin, end, marks, kinds, fine = _split(data, _CLASSES, _PLAIN)
+    if not fine:
+        return None
+    return Words(Text(text, data, begin, end), range(len(begin))), marks, kinds
 
 
 @kernel
-def _split(data, classes):
+def _edges(data):
+    """Return where words begin and end by turns, and whether there is a strange byte."""
     n = len(data)
-    begin, end = np.empty(n // 2 + 1, np.int32), np.empty(n // 2 + 1, np.int32)
-    kinds = np.empty(n // 2 + 1, np.uint8)
-    count, i = 0, 0
+    blanks = np.empty(n, np.uint8)
+    usual = 0
+    for i in range(n):
+        blanks[i] = (
+            (data[i] == _SPACE) | (data[i] == _TAB) | (data[i] == _NEWLINE) | (data[i] == _RETURN)
+        )
+        usual += blanks[i] | ((data[i] > _SPACE) & (data[i] < _DELETE))
+    edges = np.empty(n + 2, np.int32)
+    count, was = np.uint64(0), np.uint8(1)
+    for i in range(n):
+        # Written in any case: a branch would be guessed wrong at every edge.
+        edges[count] = i
+        count += np.uint64(blanks[i] != was)
+        was = blanks[i]
+    edges[count] = n
+    return edges, np.int64(count), usual < n
+
+
+@kernel
+def _split(data, classes, plain):
+    n = len(data)
+    edges, changes, strange = _edges(data)
+    most = changes // 2 + 1
+    begin, end = np.empty(most, np.int32), np.empty(most, np.int32)
+    marks, kinds = np.empty(most, np.int32), np.empty(most, np.uint8)
+    count, marked, edge = 0, 0, 0
     fine = True
-    while fine:
-        while i < n and classes[data[i]] == _BLANK:
-            i += 1
-        if i >= n:
-            break
-        start, first = i, data[i]
-        if first == _HASH:
-            while i < n and data[i] != _NEWLINE:
-                i += 1
-            continue
-        if first == _SEMICOLON and (i == 0 or data[i - 1] == _NEWLINE):
-            kind = FIELD
-            start += 1
-            i = start
-            while i + 1 < n and not (data[i] == _NEWLINE and data[i + 1] == _SEMICOLON):
-                fine = fine and classes[data[i]] != _STRANGE
-                i += 1
-            stop = i - 1 if i > start and data[i - 1] == _RETURN else i
-            i += 2
-            fine = fine and i <= n
-        elif first in (_QUOTE, _DOUBLE):
-            kind = QUOTED
-            start += 1
-            i = start
-            while i < n and not (
-                data[i] == first and (i + 1 == n or classes[data[i + 1]] == _BLANK)
-            ):
-                if data[i] == _NEWLINE or data[i] == _RETURN or classes[data[i]] == _STRANGE:
-                    break
-                if data[i] == first and data[i + 1] == _HASH:
-                    break  # gemmi lets a comment follow a quote
-                i += 1
-            stop = i
-            fine = i < n and data[i] == first and (i + 1 == n or data[i + 1] != _HASH)
-            i += 1
-        else:
-            while i < n and classes[data[i]] == _WORD:
-                i += 1
-            stop = i
-            kind = _kind(data, start, stop)
-            if kind == DATA:
-                start += len(_DATA)
+    while fine and edge < changes:
+        start, i = edges[edge], edges[edge + 1]
+        first, kind = data[start], BARE
+        edge += 2
+        stop = i
+        if not plain[first]:
+            if first == _HASH:
+                while i < n and data[i] != _NEWLINE:
+                    i += 1
+            elif first == _SEMICOLON and (start == 0 or data[start - 1] == _NEWLINE):
+                kind = FIELD
+                start += 1
+                stop, i, fine = _end_of_field(data, classes, start)
+            elif first in (_QUOTE, _DOUBLE):
+                kind = QUOTED
+                start += 1
+                stop, i, fine = _end_of_quote(data, classes, start, first)
+            else:
+                kind = _kind(data, start, stop)
+                if kind == DATA:
+                    start += len(_DATA)
+            while edge < changes and edges[edge] < i:
+                edge += 2  # words in a comment, in quotes or in a text field
+            if first == _HASH:
+                continue
         fine = fine and kind != _ODD and (i >= n or classes[data[i]] == _BLANK)
-        begin[count], end[count], kinds[count] = start, stop, kind
+        if strange:
+            for j in range(start, stop):
+                fine = fine and classes[data[j]] != _STRANGE
+        if kind >= TAG:
+            marks[marked], kinds[marked] = count, kind
+            marked += 1
+        begin[count], end[count] = start, stop
         count += 1
-    return begin[:count].copy(), end[:count].copy(), kinds[:count].copy(), fine
+    return begin[:count], end[:count], marks[:marked], kinds[:marked], fine
+
+
+@kernel
+def _end_of_field(data, classes, start):
+    """Return the end of a text field, what comes after its semicolon, and whether all is well."""
+    n, i, fine = len(data), start, True
+    while i + 1 < n and not (data[i] == _NEWLINE and data[i + 1] == _SEMICOLON):
+        fine = fine and classes[data[i]] != _STRANGE
+        i += 1
+    stop = i - 1 if i > start and data[i - 1] == _RETURN else i
+    return stop, i + 2, fine and i + 2 <= n
+
+
+@kernel
+def _end_of_quote(data, classes, start, quote):
+    """Return the end of what is quoted, what comes after it, and whether all is well."""
+    n, i = len(data), start
+    while i < n and not (data[i] == quote and (i + 1 == n or classes[data[i + 1]] == _BLANK)):
+        if data[i] == _NEWLINE or data[i] == _RETURN or classes[data[i]] == _STRANGE:
+            break
+        if data[i] == quote and data[i + 1] == _HASH:
+            break  # gemmi lets a comment follow a quote
+        i += 1
+    fine = i < n and data[i] == quote and (i + 1 == n or data[i + 1] != _HASH)
+    return i, i + 1, fine
 
 
 @kernel
@@ -204,85 +179,3 @@ def _begins(data, start, stop, word):
         if letter != word[i]:
             return False
     return True
-
-
-@kernel
-def _join(data, begin, end):
-    size = 0
-    for i in range(len(begin)):
-        size += end[i] - begin[i] + 1
-    joined = np.zeros(size, np.uint8)
-    place = 0
-    for i in range(len(begin)):
-        for j in range(begin[i], end[i]):
-            joined[place] = data[j]
-            place += 1
-        place += 1
-    return joined
-
-
-@kernel
-def _all_alike(data, begin, end):
-    size = end[0] - begin[0]
-    for i in range(1, len(begin)):
-        if end[i] - begin[i] != size:
-            return False
-        for j in range(size):
-            if data[begin[i] + j] != data[begin[0] + j]:
-                return False
-    return True
-
-
-@kernel
-def _begin_with(data, begin, end, other_begin, other_end):
-    for i in range(len(begin)):
-        size = other_end[i] - other_begin[i]
-        if end[i] - begin[i] < size:
-            return False
-        for j in range(size):
-            if data[begin[i] + j] != data[other_begin[i] + j]:
-                return False
-    return True
-
-
-@kernel
-def _elements(data, begin, end, table):
-    numbers = np.zeros(len(begin), np.int16)
-    for i in range(len(begin)):
-        size = end[i] - begin[i]
-        if size != 1 and size != 2:
-            return numbers, False
-        second = data[begin[i] + 1] if size == 2 else 0
-        numbers[i] = table[data[begin[i]], second]
-        if numbers[i] == 0:
-            return numbers, False
-    return numbers, True
-
-
-@kernel
-def _numbers(data, begin, end, powers):
-    """One quotient of two exact numbers, so that it is rounded once, as `float` rounds."""
-    values = np.empty(len(begin), np.float64)
-    for i in range(len(begin)):
-        j, stop = begin[i], end[i]
-        minus = j < stop and data[j] == _MINUS
-        if minus or (j < stop and data[j] == _PLUS):
-            j += 1
-        whole, digits, decimals = np.int64(0), 0, 0
-        point = False
-        while j < stop:
-            letter = data[j]
-            if letter == _POINT and not point:
-                point = True
-            elif _ZERO <= letter <= _NINE:
-                whole = 10 * whole + (letter - _ZERO)
-                digits += 1
-                decimals += point
-            else:
-                return values, False  # an exponent, an uncertainty, or no number
-            j += 1
-        if digits == 0 or digits > _MOST_DIGITS:
-            return values, False
-        value = float(whole) / powers[decimals]
-        values[i] = -value if minus else value
-    return values, True

@@ -21,15 +21,29 @@ IMAGE_BITS = 12
 IMAGE_ORIGIN = 1 << (IMAGE_BITS - 1)
 """The number of the cell itself."""
 
+_HOME = IMAGE_ORIGIN << 2 * IMAGE_BITS | IMAGE_ORIGIN << IMAGE_BITS | IMAGE_ORIGIN
 _SPARE = 24  # candidates kept beyond k, so that a shell cut at place k is seen whole
+_MARGIN = 1e-6  # Å, far beyond round-off
 
 
-def search_divisions(heights: np.ndarray, radius: float, n: int) -> np.ndarray:
+@kernel
+def cell_heights(lattice):
+    """Return the distances between opposite faces of a cell, (3,) float64, Å."""
+    heights = np.empty(3, np.float64)
+    for axis in range(3):
+        u, v, w = lattice[axis], lattice[(axis + 1) % 3], lattice[(axis + 2) % 3]
+        x, y, z = v[1] * w[2] - v[2] * w[1], v[2] * w[0] - v[0] * w[2], v[0] * w[1] - v[1] * w[0]
+        heights[axis] = abs(u[0] * x + u[1] * y + u[2] * z) / math.sqrt(x * x + y * y + z * z)
+    return heights
+
+
+@kernel
+def search_divisions(heights, radius, n):
     """(3,) int64. Search cells along each axis, about a radius wide; few more than atoms."""
-    divisions = np.maximum(1, np.floor(heights / radius))
-    excess = float(np.prod(divisions)) / (4.0 * n + 27.0)
+    divisions = np.maximum(1.0, np.floor(heights / radius))
+    excess = divisions[0] * divisions[1] * divisions[2] / (4.0 * n + 27.0)
     if excess > 1.0:
-        divisions = np.maximum(1, np.floor(divisions / excess ** (1.0 / 3.0)))
+        divisions = np.maximum(1.0, np.floor(divisions / excess ** (1.0 / 3.0)))
     return divisions.astype(np.int64)
 
 
@@ -65,11 +79,11 @@ def nearest(fractional, lattice, heights, divisions, k, first_radius, gap):
     n = fractional.shape[0]
     room = k + _SPARE
     order, begin = sort_into_cells(fractional, divisions)
-    cartesian = np.empty((n, 3), np.float64)
+    cartesian = np.empty((3, n), np.float64)
     for s in range(n):
         i = order[s]
         for x in range(3):
-            cartesian[s, x] = (
+            cartesian[x, s] = (
                 fractional[i, 0] * lattice[0, x]
                 + fractional[i, 1] * lattice[1, x]
                 + fractional[i, 2] * lattice[2, x]
@@ -77,7 +91,9 @@ def nearest(fractional, lattice, heights, divisions, k, first_radius, gap):
     best = np.empty((n, room), np.float64)
     codes = np.empty((n, room), np.int64)
     found = np.zeros(n, np.int64)
-    waiting = np.empty(n, np.int64)
+    waiting, values = np.empty(n, np.int64), np.empty(room, np.float64)
+    around, image = np.empty((6, 0), np.float64), np.empty(0, np.int64)
+    squares, near = np.empty(0, np.float64), np.empty(0, np.int64)
     for cell in range(len(begin) - 1):
         left = 0
         for s in range(begin[cell], begin[cell + 1]):
@@ -85,20 +101,24 @@ def nearest(fractional, lattice, heights, divisions, k, first_radius, gap):
             left += 1
         radius = first_radius
         while left:
-            around, image, home = _surroundings(
-                cell, order, begin, cartesian, lattice, heights, divisions, radius
-            )
-            squares = np.empty(len(image), np.float64)
-            near = np.empty(len(image), np.int64)
+            runs, most = _runs(cell, begin, heights, divisions, radius)
+            if most > len(image):
+                around, image = np.empty((6, 2 * most), np.float64), np.empty(2 * most, np.int64)
+                squares, near = np.empty(2 * most, np.float64), np.empty(2 * most, np.int64)
+            size = _lay_out(runs, waiting, left, order, cartesian, lattice, radius, around, image)
             again = 0
             for w in range(left):
                 s = waiting[w]
                 i = order[s]
-                self = home + s - begin[cell]
-                count = _within(around, cartesian[s], self, radius * radius, squares, near)
-                count = _sort_nearest(squares, image, near[:count], best[i], codes[i])
+                own = (i << (3 * IMAGE_BITS)) | _HOME
+                place = cartesian[0, s], cartesian[1, s], cartesian[2, s]
+                count = _within(around, image, size, place, own, radius * radius, squares, near)
+                if count <= room:
+                    _sort(squares, image, near, count, values, best, codes, i)
+                else:
+                    count = _sort_nearest(squares, image, near[:count], best[i], codes[i])
                 found[i] = count
-                if not _is_whole(best[i], count, k, radius, gap):
+                if not _is_whole(best, i, count, k, radius, gap):
                     waiting[again] = s
                     again += 1
             left = again
@@ -110,67 +130,122 @@ def nearest(fractional, lattice, heights, divisions, k, first_radius, gap):
 
 
 @kernel
-def _surroundings(cell, order, begin, cartesian, lattice, heights, divisions, radius):
-    """Return the atoms within a radius of any place in a cell, in a row, and others beside them.
+def _runs(cell, begin, heights, divisions, radius):
+    """Return the cells around a cell, as runs of atoms that stand side by side in one image.
 
     Returns:
-        (6, m) float64, Å: position and translation of each; (m,) int64, packed index and image; and
-        where the row of the cell's own atoms begins.
+        (m, 5) int64, the first of each run, that after its last, and the image; and one more than
+        how many atoms they have.
     """
     na, nb, nc = divisions
     a, b, c = cell // (nb * nc), cell // nc % nb, cell % nc
     ra = math.ceil(radius * na / heights[0])
     rb = math.ceil(radius * nb / heights[1])
     rc = math.ceil(radius * nc / heights[2])
-    size = 0
-    for pass_ in range(2):
-        if pass_:
-            around = np.empty((6, size), np.float64)
-            codes = np.empty(size, np.int64)
-        size, home = 0, 0
-        for ia in range(a - ra, a + ra + 1):
-            ma = ia // na
-            for ib in range(b - rb, b + rb + 1):
-                mb = ib // nb
-                row = ((ia - ma * na) * nb + (ib - mb * nb)) * nc
-                for ic in range(c - rc, c + rc + 1):
-                    mc = ic // nc
-                    there = row + ic - mc * nc
-                    if ia == a and ib == b and ic == c:
-                        home = size
-                    count = begin[there + 1] - begin[there]
-                    if pass_ and count:
-                        image = (
-                            ((ma + IMAGE_ORIGIN) << (2 * IMAGE_BITS))
-                            | ((mb + IMAGE_ORIGIN) << IMAGE_BITS)
-                            | (mc + IMAGE_ORIGIN)
-                        )
-                        for x in range(3):
-                            shift = ma * lattice[0, x] + mb * lattice[1, x] + mc * lattice[2, x]
-                            for m in range(count):
-                                around[x, size + m] = cartesian[begin[there] + m, x]
-                                around[3 + x, size + m] = shift
-                        for m in range(count):
-                            codes[size + m] = (order[begin[there] + m] << (3 * IMAGE_BITS)) | image
-                    size += count
-    return around, codes, home
+    first, last = _image(c - rc, nc), _image(c + rc, nc)
+    runs = np.empty(((2 * ra + 1) * (2 * rb + 1) * (last - first + 1), 5), np.int64)
+    r, most = 0, 1
+    for ia in range(a - ra, a + ra + 1):
+        ma = _image(ia, na)
+        for ib in range(b - rb, b + rb + 1):
+            mb = _image(ib, nb)
+            row = ((ia - ma * na) * nb + (ib - mb * nb)) * nc
+            for mc in range(first, last + 1):
+                runs[r, 0] = begin[row + max(c - rc - mc * nc, 0)]
+                runs[r, 1] = begin[row + min(c + rc + 1 - mc * nc, nc)]
+                runs[r, 2], runs[r, 3], runs[r, 4] = ma, mb, mc
+                most += runs[r, 1] - runs[r, 0]
+                r += 1
+    return runs, most
 
 
 @kernel
-def _within(around, place, self, limit, squares, near):
-    """Fill in squared distances, and which are no more than a limit; return how many."""
-    x0, y0, z0 = place[0], place[1], place[2]
-    for m in range(len(squares)):
+def _lay_out(runs, waiting, left, order, cartesian, lattice, radius, around, image):
+    """Put the atoms of runs that may be within a radius of those waiting in a row.
+
+    Args:
+        around: (6, m) float64, Å: takes the position and the translation of each.
+        image: (m,) int64: takes its packed index and image.
+
+    Returns:
+        How many they are.
+    """
+    x0, x1 = _extent(cartesian[0], waiting, left)
+    y0, y1 = _extent(cartesian[1], waiting, left)
+    z0, z1 = _extent(cartesian[2], waiting, left)
+    limit = (2.0 * (radius + _MARGIN)) ** 2
+    size = 0
+    for r in range(len(runs)):
+        ma, mb, mc = runs[r, 2], runs[r, 3], runs[r, 4]
+        u = ma * lattice[0, 0] + mb * lattice[1, 0] + mc * lattice[2, 0]
+        v = ma * lattice[0, 1] + mb * lattice[1, 1] + mc * lattice[2, 1]
+        w = ma * lattice[0, 2] + mb * lattice[1, 2] + mc * lattice[2, 2]
+        code = (
+            ((ma + IMAGE_ORIGIN) << (2 * IMAGE_BITS))
+            | ((mb + IMAGE_ORIGIN) << IMAGE_BITS)
+            | (mc + IMAGE_ORIGIN)
+        )
+        for s in range(runs[r, 0], runs[r, 1]):
+            x, y, z = cartesian[0, s], cartesian[1, s], cartesian[2, s]
+            dx, dy, dz = abs(x + u - x0) - x1, abs(y + v - y0) - y1, abs(z + w - z0) - z1
+            dx, dy, dz = dx + abs(dx), dy + abs(dy), dz + abs(dz)  # twice the way to all of them
+            # Written in any case: a branch would be guessed wrong every third time.
+            around[0, size], around[1, size], around[2, size] = x, y, z
+            around[3, size], around[4, size], around[5, size] = u, v, w
+            image[size] = (order[s] << (3 * IMAGE_BITS)) | code
+            size += dx * dx + dy * dy + dz * dz <= limit
+    return size
+
+
+@kernel
+def _extent(values, places, count):
+    """Return the middle of some values and half of their extent."""
+    low, high = math.inf, -math.inf
+    for m in range(count):
+        low, high = min(low, values[places[m]]), max(high, values[places[m]])
+    return 0.5 * (low + high), 0.5 * (high - low)
+
+
+@kernel
+def _image(place, count):
+    """Return in which image of a cell that is divided into `count` a place lies."""
+    return 0 if 0 <= place < count else place // count
+
+
+@kernel
+def _within(around, image, size, place, own, limit, squares, near):
+    """Fill in squared distances, and which others are no more than a limit; return how many."""
+    x0, y0, z0 = place
+    for m in range(size):
         dx = around[0, m] + (around[3, m] - x0)
         dy = around[1, m] + (around[4, m] - y0)
         dz = around[2, m] + (around[5, m] - z0)
         squares[m] = dx * dx + dy * dy + dz * dz
-    squares[self] = math.inf
     count = 0
-    for m in range(len(squares)):
+    for m in range(size):
         near[count] = m
-        count += squares[m] <= limit
+        count += (squares[m] <= limit) & (image[m] != own)
     return count
+
+
+@kernel
+def _sort(squares, image, near, count, values, best, codes, i):
+    """Put the nearest in order: each after as many as are nearer, equals as they were found.
+
+    All are compared with all, several at a time: for twenty that takes half the time of a sort,
+    whose every second branch is guessed wrong.
+    """
+    for m in range(count):
+        values[m] = squares[near[m]]
+        best[i, m] = -1.0
+    for m in range(count):
+        value = values[m]
+        place = 0
+        for other in range(count):
+            place += values[other] < value
+        while best[i, place] == value:
+            place += 1
+        best[i, place], codes[i, place] = value, image[near[m]]
 
 
 @kernel
@@ -194,11 +269,13 @@ def _sort_nearest(squares, image, near, mine, code):
 
 
 @kernel
-def _is_whole(squares, count, k, radius, gap):
+def _is_whole(squares, i, count, k, radius, gap):
     """Tell whether there are k, and the shell at place k is whole: its order hangs on all of it."""
     if count < k:
         return False
     last = k - 1
-    while last + 1 < count and math.sqrt(squares[last + 1]) - math.sqrt(squares[last]) <= gap:
+    while last + 1 < count and math.sqrt(squares[i, last + 1]) - math.sqrt(squares[i, last]) <= gap:
         last += 1
-    return last + 1 < count or count == len(squares) or radius - math.sqrt(squares[last]) > gap
+    if last + 1 < count or count == squares.shape[1]:
+        return True
+    return radius - math.sqrt(squares[i, last]) > gap

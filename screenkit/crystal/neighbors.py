@@ -18,7 +18,13 @@ import numpy as np
 
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.kernel import kernel
-from screenkit.crystal.nearest import IMAGE_BITS, IMAGE_ORIGIN, nearest, search_divisions
+from screenkit.crystal.nearest import (
+    IMAGE_BITS,
+    IMAGE_ORIGIN,
+    cell_heights,
+    nearest,
+    search_divisions,
+)
 from screenkit.crystal.roundoff import order_by_roundoff
 from screenkit.errors import CrystalError
 
@@ -72,11 +78,11 @@ def find_neighbors(crystal: Crystal, k: int, ties: Ties = "environment") -> Neig
     if k < 1 or n < 1:
         raise ValueError(f"{crystal.name}: need k >= 1 and atoms >= 1, got k={k}, {n} atoms")
     lattice = np.ascontiguousarray(crystal.lattice, dtype=np.float64)
-    inverse = np.linalg.inv(lattice)
-    heights = 1.0 / np.linalg.norm(inverse, axis=0)
+    heights = cell_heights(lattice)
     radius = _first_radius(n / crystal.volume, k)
     divisions = search_divisions(heights, radius, n)
-    if float(np.prod(2.0 * radius * divisions / heights + 2.0)) > _MAX_CELLS_SEARCHED:
+    cells = [2.0 * radius * d / h + 2.0 for d, h in zip(divisions, heights, strict=True)]
+    if math.prod(cells) > _MAX_CELLS_SEARCHED:
         raise CrystalError(
             "bad_cell",
             f"a cell of heights {heights[0]:.3g}, {heights[1]:.3g}, {heights[2]:.3g} Å holds too "

@@ -8,6 +8,7 @@ Not covered: Cartesian coordinates, displacement parameters, bonds.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ import numpy as np
 
 from screenkit.crystal.elements import SYMBOLS, atomic_number
 from screenkit.crystal.kernel import kernel
-from screenkit.crystal.lexer import Words
 from screenkit.crystal.number import read_number, read_numbers
+from screenkit.crystal.words import Words, number_table
 from screenkit.errors import CrystalError
 
 MAX_COORDINATE = 1e4
@@ -91,7 +92,7 @@ def read_sites(columns: Columns, warn: Callable[[str], None]) -> Sites:
 
 def _keep(columns: Columns, rows: Sequence[int]) -> Columns:
     places = np.array(rows, np.intp)
-    return {tag: words[places] for tag, words in columns.items()}
+    return {tag: words.at(places) for tag, words in columns.items()}
 
 
 def _distinct(columns: Columns, tag: str) -> set[str]:
@@ -113,8 +114,8 @@ def _refuse_disorder(columns: Columns, warn: Callable[[str], None]) -> None:
         warn("disorder_suspected")
     if "label" not in columns:
         return
-    text = columns["label"].together()  # nearly every file has neither sign in any label
-    if (b"*" in text or b"?" in text) and any(
+    # Nearly every file has neither sign in any label.
+    if columns["label"].hold("*?") and any(
         len(label) > 1 and label[-1] in "*?" for label in columns["label"].texts()
     ):
         warn("disorder_suspected")
@@ -147,10 +148,24 @@ def _full_occupancy(columns: Columns, warn: Callable[[str], None]) -> Columns:
 def _coordinates(columns: Columns) -> np.ndarray:
     """Return (n, 3) fractional coordinates."""
     axes = [columns["fract_x"], columns["fract_y"], columns["fract_z"]]
-    fractional = np.empty((len(axes[0]), 3))
+    fractional = number_table(axes)
+    if fractional is None:
+        fractional = _odd_coordinates(axes)
+    is_small, thirds = _look_over(fractional)
+    if not is_small:
+        raise CrystalError(
+            "coord_out_of_range", f"a fractional coordinate is beyond {MAX_COORDINATE:g}"
+        )
+    _restore_thirds(fractional.reshape(-1), thirds)
+    return fractional
+
+
+def _odd_coordinates(axes: Sequence[Words]) -> np.ndarray:
     try:
-        for axis, values in enumerate(axes):
-            fractional[:, axis] = read_numbers(values, f"_atom_site_fract_{'xyz'[axis]}")
+        columns = [
+            read_numbers(values, f"_atom_site_fract_{axis}")
+            for axis, values in zip("xyz", axes, strict=True)
+        ]
     except CrystalError:
         listed = zip(*(values.texts() for values in axes), strict=True)
         unknown = sum(not _NOTHING.isdisjoint(site) for site in listed)
@@ -159,41 +174,37 @@ def _coordinates(columns: Columns) -> np.ndarray:
         raise CrystalError(
             "missing_coords", f"{unknown} atom site(s) without coordinates"
         ) from None
-    # Not `max > limit`: a NaN or an overflow must not pass.
-    if not np.abs(fractional).max() <= MAX_COORDINATE:
-        raise CrystalError(
-            "coord_out_of_range", f"a fractional coordinate is beyond {MAX_COORDINATE:g}"
-        )
-    _restore_thirds(fractional)
-    return fractional
+    return np.stack(columns, axis=1)
 
 
-def _restore_thirds(fractional: np.ndarray) -> None:
+@kernel
+def _look_over(fractional):
+    """Return whether all coordinates are small, and which are near one or two thirds."""
+    is_small, count = True, 0
+    values = fractional.reshape(-1)
+    near = np.empty(len(values), np.int64)
+    for i in range(len(values)):
+        # Not `> limit`: a NaN or an overflow must not pass.
+        is_small &= abs(values[i]) <= MAX_COORDINATE
+        triple = 3.0 * values[i]
+        third = math.floor(triple + 0.5)
+        if abs(triple - third) < _NEAR_THIRD and third % 3 != 0:
+            near[count] = i
+            count += 1
+    return is_small, near[:count]
+
+
+def _restore_thirds(coordinates: np.ndarray, near: np.ndarray) -> None:
     """Make 0.3333 a third, in place: no decimal says it, and a site must not miss its axis.
 
     A third is what is one to the last of four or more decimals, as in pymatgen; it moves by less
     than the file's own rounding. Any other coordinate stays as written.
     """
-    if not _has_thirds(fractional):
-        return
-    thirds = np.rint(3.0 * fractional)
-    near = (np.abs(3.0 * fractional - thirds) < _NEAR_THIRD) & (thirds % 3 != 0)
-    for place in zip(*near.nonzero(), strict=True):
-        third = thirds[place] / 3.0
-        if any(fractional[place] == round(third, decimals) for decimals in range(4, 16)):
-            fractional[place] = third
-
-
-@kernel
-def _has_thirds(fractional):
-    """Tell whether a coordinate is near one or two thirds; most structures have none."""
-    for i in range(fractional.shape[0]):
-        for axis in range(3):
-            triple = 3.0 * fractional[i, axis]
-            third = np.rint(triple)
-            if abs(triple - third) < _NEAR_THIRD and third % 3 != 0:
-                return True
-    return False
+    for place in near.tolist():
+        value = float(coordinates[place])
+        third = round(3.0 * value) / 3.0
+        if any(value == round(third, decimals) for decimals in range(4, 16)):
+            coordinates[place] = third
 
 
 def _charges(columns: Columns, warn: Callable[[str], None]) -> np.ndarray | None:

@@ -30,7 +30,7 @@ def build_graph(crystal: Crystal, neighbors: Neighbors, settings: GraphSettings)
     frames, fraction = None, math.nan
     if settings.frames:
         exact, ambiguous = local_frames(neighbors)
-        frames, fraction = exact.astype(np.float32), float(ambiguous.mean())
+        frames, fraction = exact.astype(np.float32), np.count_nonzero(ambiguous) / len(crystal)
     charges = None
     if settings.charges:
         known = crystal.charges

@@ -9,7 +9,10 @@ import numba
 import numpy as np
 import pytest
 
-from screenkit.crystal.kernel import kernel
+from screenkit.crystal.kernel import is_kept, kernel
+from screenkit.crystal.nearest import nearest
+from screenkit.crystal.neighbors import find_neighbors
+from tests.crystals import rock_salt
 
 
 def total(values):
@@ -34,6 +37,20 @@ def test_a_kernel_runs_where_no_more_can_be_written():
         assert compiled(np.arange(1.0, 5.0)) == 24.0
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_other_threads_may_run_while_a_kernel_does():
+    assert kernel(product).targetoptions["nogil"]
+
+
+def test_a_kernel_that_was_never_compiled_is_not_kept():
+    assert not is_kept(kernel(product))
+    assert not is_kept(product)
+
+
+def test_the_search_for_neighbours_is_kept_once_it_has_run():
+    find_neighbors(rock_salt(5.64), 12)
+    assert is_kept(nearest)
 
 
 def test_a_kernel_runs_where_its_machine_code_cannot_be_kept():

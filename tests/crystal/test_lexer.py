@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from screenkit.crystal.blocks import read_blocks
 from screenkit.crystal.elements import SYMBOLS
-from screenkit.crystal.lexer import Words
 from screenkit.crystal.syntax import _decode, _read_by_gemmi
+from screenkit.crystal.words import Words
 
 FILES = sorted((Path(__file__).parents[2] / "examples").rglob("*.cif"))
 

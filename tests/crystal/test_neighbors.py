@@ -43,6 +43,13 @@ def test_index_offset_vector_and_distance_describe_the_same_image(ties):
     np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=2), found.distances, atol=1e-9)
 
 
+def test_a_crowd_is_searched_whole_however_many_of_it_are_kept():
+    places = 0.5 + np.random.default_rng(0).uniform(-0.08, 0.08, (90, 3))
+    given = crystal([6] * 90, places, [20.0, 20.0, 20.0])
+    found = find_neighbors(given, 4, "index")
+    np.testing.assert_allclose(found.distances, explicit_distances(given, 4, 1), atol=1e-9)
+
+
 def test_rock_salt_has_six_unlike_then_twelve_like_neighbours():
     given = rock_salt(5.64)
     found = find_neighbors(given, 18)
