@@ -11,9 +11,13 @@ Not covered: the formats themselves (`members.py`), and what is in the members.
 from __future__ import annotations
 
 import hashlib
+import os
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
 
 from screenkit.crystal.document import (
     Document,
@@ -24,6 +28,7 @@ from screenkit.crystal.document import (
 )
 from screenkit.crystal.members import broken, walk
 from screenkit.errors import SourceError
+from screenkit.texts import Texts
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".zip")
 """What a file that counts as an archive ends in, in any case."""
@@ -34,12 +39,13 @@ class Archive:
     """The structures of one archive."""
 
     path: str
-    names: Sequence[str]
+    names: Texts
     """Name of each structure, in stored order."""
-    positions: Sequence[int]
-    """Which member of the archive each structure is."""
+    positions: np.ndarray
+    """(n,) int64. Which member of the archive each structure is."""
     top: str
-    """The folder that all structures share, with its `/`; cut from their names. May be empty."""
+    """The folder that all structures share, with its `/`, as in a name; cut from theirs. May be
+    empty."""
     content: str
     """Hex SHA-256 of the archive's file."""
     ignored: int
@@ -49,16 +55,10 @@ class Archive:
         """Return where structure `index` is, for messages."""
         return f"{self.path}, member {self.positions[index] + 1} ({self.names[index]})"
 
-    def keep(self, indices: Sequence[int]) -> Archive:
+    def keep(self, indices: np.ndarray) -> Archive:
         """Return the same archive with some of its structures."""
-        return Archive(
-            self.path,
-            [self.names[i] for i in indices],
-            array("q", (self.positions[i] for i in indices)),
-            self.top,
-            self.content,
-            self.ignored,
-        )
+        names, positions = self.names.keep(indices), self.positions[indices]
+        return Archive(self.path, names, positions, self.top, self.content, self.ignored)
 
     def reader(self) -> ArchiveReader:
         """Return a new reader at the beginning of the archive."""
@@ -91,11 +91,13 @@ class ArchiveReader:
             if member.position < wanted:
                 continue
             path = _plain(member.path)
-            if member.position > wanted or document_name(path.removeprefix(archive.top))[0] != name:
+            if member.position > wanted or document_name(path)[0] != archive.top + name:
                 break
             place = f"{archive.path}: {escape(path)}"
             if member.trouble:
                 return Document(name, place, trouble=member.trouble)
+            if spot := member.spot():
+                return Document(name, place, os.path.abspath(archive.path), spot=spot)
             content = member.content()
             if isinstance(content, tuple):
                 return Document(name, place, trouble=content)
@@ -112,45 +114,61 @@ def open_archive(path: str) -> Archive:
     Raises:
         SourceError: it cannot be opened, is damaged or cut short, or expands without measure.
     """
-    paths: list[str] = []
     positions = array("q")
-    folders: list[tuple[str, int]] = []
+    folders: list[tuple[str, str, int]] = []
     ignored = 0
-    for member in walk(path):
-        plain = _plain(member.path)
-        if not cif_suffix(plain):
-            ignored += not member.is_folder
-        elif member.is_folder:
-            folders.append((plain, member.position))
-        else:
-            paths.append(plain)
-            positions.append(member.position)
-    paths, positions = _with_folders(paths, positions, folders)
-    tops = {plain.partition("/")[0] for plain in paths if "/" in plain}
-    shared = len(tops) == 1 and all("/" in plain for plain in paths)
-    top = f"{tops.pop()}/" if shared else ""
-    names = [document_name(plain.removeprefix(top))[0] for plain in paths]
+
+    def structures() -> Iterator[str]:
+        nonlocal ignored
+        for member in walk(path):
+            plain = _plain(member.path)
+            if not cif_suffix(plain):
+                ignored += not member.is_folder
+            elif member.is_folder:
+                folders.append((document_name(plain)[0], escape(plain), member.position))
+            else:
+                positions.append(member.position)
+                yield document_name(plain)[0]
+
+    names = Texts.of(structures())
+    names, places = _with_folders(names, np.array(positions, dtype=np.int64), folders)
+    top = _shared_top(names)
+    if top:
+        names = Texts.of(name.removeprefix(top) for name in names)
     try:
         with open(path, "rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise broken(path, error) from None
-    return Archive(path, names, positions, top, content, ignored)
+    return Archive(path, names, places, top, content, ignored)
 
 
 def _with_folders(
-    paths: list[str], positions: array[int], folders: list[tuple[str, int]]
-) -> tuple[list[str], array[int]]:
-    """Add folders that are called `*.cif` and hold no structure: they are rows too."""
+    names: Texts, positions: np.ndarray, folders: Sequence[tuple[str, str, int]]
+) -> tuple[Texts, np.ndarray]:
+    """Add folders that are called `*.cif` and hold no structure: they are rows too.
+
+    Args:
+        folders: name and path of each, and which member of the archive it is.
+    """
     empty = [
-        (plain, position)
-        for plain, position in folders
-        if not any(path.startswith(f"{plain}/") for path in paths)
+        (name, position)
+        for name, path, position in folders
+        if not any(inside.startswith(f"{path}/") for inside in names)
     ]
     if not empty:
-        return paths, positions
-    both = sorted([*zip(positions, paths, strict=True), *((p, plain) for plain, p in empty)])
-    return [plain for _, plain in both], array("q", (p for p, _ in both))
+        return names, positions
+    positions = np.append(positions, [position for _, position in empty])
+    order = np.argsort(positions, kind="stable")
+    return Texts.of(chain(names, (name for name, _ in empty))).keep(order), positions[order]
+
+
+def _shared_top(names: Texts) -> str:
+    """Return the folder that all names share, with its `/`; empty where they share none."""
+    if not len(names) or "/" not in names[0]:
+        return ""
+    top = names[0].partition("/")[0] + "/"
+    return top if all(name.startswith(top) for name in names) else ""
 
 
 def _plain(path: str) -> str:

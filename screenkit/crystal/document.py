@@ -1,5 +1,8 @@
 """Document: one named CIF that has not been read yet, and how files become names.
 
+What an archive holds as it is stays there until it is read, by whoever reads it: its bytes need not
+go from process to process.
+
 `Document.read` never blocks and never holds more than `SIZE_LIMIT`: FIFOs and devices are refused
 before they are opened, and a gzip bomb is stopped at the limit.
 
@@ -22,12 +25,23 @@ SIZE_LIMIT = 64 * 1024 * 1024
 """Bytes, before and after decompression. The largest CIF of CoRE MOF 2019 has 0.4 MB."""
 
 _PACK_FROM = 4 * 1024 * 1024  # a larger archive member travels compressed
+_WITHOUT_WAITING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _COUNTS = re.compile(r"\.cif(\.(gz|bz2|xz|zst|lzma|lz4|z|zip|7z))?", re.IGNORECASE)
 _READABLE = re.compile(r"\.cif(\.gz)?", re.IGNORECASE)
 # Control, formatting and bidirectional characters, bytes that are not UTF-8, and % itself.
 _UNSAFE = re.compile(
     "[%\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where in an archive's file the bytes of a member stand as they are."""
+
+    start: int
+    size: int
+    stamp: tuple[int, ...]
+    """`stamp_of` the file when the archive was listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +53,11 @@ class Document:
     place: str
     """Where it comes from, for messages."""
     path: str | None = None
-    """File to read; None for the member of an archive."""
+    """File to read; None for the member of a compressed archive."""
     data: bytes | None = None
-    """Bytes of an archive's member; None for a file."""
+    """Bytes of an archive's member; None where there is a path."""
+    spot: Spot | None = None
+    """What of the file is meant; None: all of it."""
     packed: bool = False
     """`data` was compressed with gzip on top, to travel lightly."""
     trouble: tuple[str, str] | None = None
@@ -61,10 +77,31 @@ class Document:
             raise CrystalError(
                 "unsupported_compression", f"{suffix} is not read; use plain .cif or .cif.gz"
             )
-        data = self.data if self.data is not None else _read_file(self.path or "")
+        data = self._bytes()
         if self.packed:
             data = _gunzip(data)
         return _gunzip(data) if suffix == ".cif.gz" else data
+
+    def _bytes(self) -> bytes:
+        if self.data is not None:
+            return self.data
+        path = self.path or ""
+        return _read_file(path) if self.spot is None else _read_spot(path, self.spot)
+
+    def carried(self) -> Document:
+        """Return the same for a machine that may not see the archive: with a member's bytes."""
+        if self.spot is None:
+            return self
+        try:
+            return member_document(self.name, self.place, self._bytes())
+        except CrystalError as error:
+            return Document(self.name, self.place, trouble=(error.code, error.message))
+
+
+def stamp_of(file: io.RawIOBase | io.FileIO | io.BufferedReader) -> tuple[int, ...]:
+    """Return numbers that change where a file is replaced or written to."""
+    status = os.fstat(file.fileno())
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def member_document(name: str, place: str, data: bytes) -> Document:
@@ -119,13 +156,24 @@ def _read_file(path: str) -> bytes:
     try:
         # Before opening, because opening a device can already do something.
         _refuse_odd(os.stat(path))
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-        with open(os.open(path, flags), "rb", buffering=0) as file:
+        with open(os.open(path, _WITHOUT_WAITING), "rb", buffering=0) as file:
             _refuse_odd(os.fstat(file.fileno()))
             return _read_all(file)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise CrystalError("unreadable", f"cannot be opened: {reason}") from None
+
+
+def _read_spot(path: str, spot: Spot) -> bytes:
+    try:
+        with open(os.open(path, _WITHOUT_WAITING), "rb", buffering=0) as file:
+            same = stamp_of(file) == spot.stamp
+            data = os.pread(file.fileno(), spot.size, spot.start) if same else b""
+    except OSError as error:
+        raise CrystalError("unreadable", f"cannot be opened: {error.strerror}") from None
+    if not same or len(data) != spot.size:
+        raise CrystalError("unreadable", "its archive has changed since it was listed")
+    return data
 
 
 def _refuse_odd(status: os.stat_result) -> None:

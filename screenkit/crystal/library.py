@@ -16,11 +16,13 @@ import difflib
 import hashlib
 import os
 import stat
-from collections.abc import Container, Generator, Iterable, Iterator, Sequence, Set
+from collections.abc import Container, Generator, Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 from screenkit.crystal.archive import SUFFIXES, open_archive
 from screenkit.crystal.document import Document, cif_suffix, document_name, escape
@@ -33,6 +35,7 @@ from screenkit.crystal.files import (
     text_lines,
 )
 from screenkit.errors import SourceError
+from screenkit.texts import Texts
 
 COMPUTED = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a text begins that a spreadsheet computes; `ranking/table.py` puts a `'` before it. The last
@@ -52,13 +55,13 @@ class Source(Protocol):
     """One SOURCE, listed."""
 
     @property
-    def names(self) -> Sequence[str]: ...
+    def names(self) -> Texts: ...
     @property
     def content(self) -> str: ...  # what `Library.digest` has of it beside the names
     @property
     def ignored(self) -> int: ...
     def place(self, index: int) -> str: ...
-    def keep(self, indices: Sequence[int]) -> Source: ...
+    def keep(self, indices: np.ndarray) -> Source: ...
     def reader(self) -> Reader: ...
 
 
@@ -67,7 +70,7 @@ class Library:
     """An ordered, re-iterable set of Documents with unique names."""
 
     sources: tuple[Source, ...]
-    names: tuple[str, ...]
+    names: Texts
     """Path below the source, with `/`, without `.cif` or `.cif.gz`; a character that a name
     should not hold is written `%XX`. The key of a structure everywhere."""
     digest: str
@@ -95,8 +98,8 @@ class Library:
                 "structures end in .cif or .cif.gz",
             )
         if ids is not None:
-            parts = _keep(parts, ids)
-        names = tuple(parts[0].names) if len(parts) == 1 else tuple(_chain(parts))
+            parts = _among(parts, read_ids(ids, set(_joined(parts))))
+        names = _joined(parts)
         _refuse_twins(parts, names)
         return cls(tuple(parts), names, _digest(parts))
 
@@ -106,16 +109,13 @@ class Library:
         Raises:
             SourceError: there is none.
         """
-        parts = [
-            part.keep([i for i, name in enumerate(part.names) if name in names])
-            for part in self.sources
-        ]
+        parts = _among(self.sources, names)
         if not any(part.names for part in parts):
             raise SourceError(
                 f"none of the {len(self)} structures is among those asked for",
                 hint=f"they are called like {self.names[0]!r}",
             )
-        return Library(tuple(parts), tuple(_chain(parts)), _digest(parts))
+        return Library(tuple(parts), _joined(parts), _digest(parts))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -170,10 +170,13 @@ def _open_source(path: str) -> Source:
     return open_file(path) if cif_suffix(path) else open_list(path)
 
 
-def _keep(parts: list[Source], ids: Path) -> list[Source]:
-    """Return the sources with only the structures that the file `ids` names."""
-    wanted = read_ids(ids, set(_chain(parts)))
-    return [part.keep([i for i, n in enumerate(part.names) if n in wanted]) for part in parts]
+def _among(parts: Sequence[Source], wanted: Container[str]) -> list[Source]:
+    """Return the sources with only the structures whose names are wanted."""
+    kept = []
+    for part in parts:
+        known = np.fromiter((name in wanted for name in part.names), bool, len(part.names))
+        kept.append(part.keep(np.flatnonzero(known)))
+    return kept
 
 
 def read_ids(ids: Path, known: Set[str]) -> set[str]:
@@ -222,13 +225,18 @@ def _known_as(name: str, known: Set[str]) -> str:
     return document_name(name)[0]
 
 
-def _chain(parts: Sequence[Source]) -> Iterator[str]:
-    for part in parts:
-        yield from part.names
+def _joined(parts: Sequence[Source]) -> Texts:
+    """Return the names of all sources, one source behind the other."""
+    if len(parts) == 1:
+        return parts[0].names
+    return Texts.of(name for part in parts for name in part.names)
 
 
-def _refuse_twins(parts: Sequence[Source], names: Sequence[str]) -> None:
-    if len(set(names)) == len(names):
+def _refuse_twins(parts: Sequence[Source], names: Texts) -> None:
+    # A set of a million names takes 130 MB, and eight bytes of each tell nearly as much.
+    hashes = np.fromiter(map(hash, names), np.int64, len(names))
+    hashes.sort()
+    if (hashes[1:] != hashes[:-1]).all():
         return
     places: dict[str, str] = {}
     for part in parts:
@@ -245,7 +253,5 @@ def _digest(parts: Sequence[Source]) -> str:
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part.content.encode())
-        for name in part.names:
-            digest.update(name.encode())
-            digest.update(b"\0")
+        digest.update(part.names.data)
     return digest.hexdigest()

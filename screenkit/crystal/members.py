@@ -21,7 +21,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import IO, Any
 
-from screenkit.crystal.document import SIZE_LIMIT, escape
+from screenkit.crystal.document import SIZE_LIMIT, Spot, escape, stamp_of
 from screenkit.errors import SourceError
 
 _MEMBERS_LIMIT = 10_000_000
@@ -60,6 +60,10 @@ class Member:
         """Return its bytes, or why they cannot be had."""
         raise NotImplementedError
 
+    def spot(self) -> Spot | None:
+        """Return where the archive's file has these bytes; None where it has them compressed."""
+        return None
+
 
 def walk(path: str) -> Generator[Member, None, None]:
     """Return a generator over the members of an archive, in stored order.
@@ -85,6 +89,8 @@ def broken(path: str, error: BaseException, last: str = "") -> SourceError:
 class _TarMember(Member):
     tar: tarfile.TarFile
     info: tarfile.TarInfo
+    stamp: tuple[int, ...] | None
+    """Of the archive's file, where it is not compressed."""
 
     def content(self) -> bytes:
         file = self.tar.extractfile(self.info)
@@ -92,6 +98,11 @@ class _TarMember(Member):
         if len(data) != self.info.size:
             raise tarfile.ReadError("unexpected end of data")
         return data
+
+    def spot(self) -> Spot | None:
+        if self.stamp is None or self.info.issparse():
+            return None
+        return Spot(self.info.offset_data, self.info.size, self.stamp)
 
 
 class _StrictTarInfo(tarfile.TarInfo):
@@ -102,6 +113,8 @@ class _StrictTarInfo(tarfile.TarInfo):
         info = super().frombuf(buf, encoding, errors)
         if info.type in (b"L", b"K", b"x", b"g", b"X") and info.size > _HEADER_LIMIT:
             raise tarfile.ReadError(f"a header of {info.size} bytes")
+        if info.size < 0:
+            raise tarfile.ReadError("a member of negative size")
         return info
 
     @classmethod
@@ -133,18 +146,23 @@ def _walk_tar(path: str) -> Generator[Member, None, None]:
     try:
         with open(path, "rb") as raw, _decompressed(raw) as plain:
             stream: Any = _Stream(raw, plain)
-            with tarfile.open(
-                fileobj=stream, mode="r|", bufsize=2**18, tarinfo=_StrictTarInfo
-            ) as tar:
+            stamp = stamp_of(raw) if plain is raw else None
+            # What stands between the headers of a plain tar need not be read.
+            how: Any = {"fileobj": stream, "mode": "r|", "bufsize": 2**18}
+            if stamp is not None:
+                how = {"fileobj": raw, "mode": "r:"}
+            with tarfile.open(**how, tarinfo=_StrictTarInfo) as tar:
                 for position in range(_MEMBERS_LIMIT + 1):
                     if (info := tar.next()) is None:
                         break
+                    if info.size < 0 or tar.offset <= info.offset:
+                        raise tarfile.ReadError("a member of negative size")
                     vars(tar)["members"].clear()  # or every header stays in memory
                     last = escape(info.name)
                     if position == _MEMBERS_LIMIT:
                         raise tarfile.ReadError(f"more than {_MEMBERS_LIMIT} members")
                     yield _TarMember(
-                        position, info.name, info.isdir(), _tar_trouble(info), tar, info
+                        position, info.name, info.isdir(), _tar_trouble(info), tar, info, stamp
                     )
                 while stream.read(2**18):  # for the checksum at the very end
                     pass

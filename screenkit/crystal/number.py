@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from screenkit.crystal.lexer import Words
+from screenkit.crystal.words import Words
 from screenkit.errors import CrystalError
 
 _NUMBER = re.compile(

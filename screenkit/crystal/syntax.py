@@ -19,7 +19,7 @@ from gemmi import cif
 
 from screenkit.crystal.blocks import Block, read_blocks
 from screenkit.crystal.document import SIZE_LIMIT
-from screenkit.crystal.lexer import Words
+from screenkit.crystal.words import Words
 from screenkit.errors import CrystalError
 
 _MAX_REPAIRS = 20

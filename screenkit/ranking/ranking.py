@@ -4,7 +4,7 @@ Only rows with the outcome `ok` and a finite value of the target are ranked. Equ
 order of the library, so that the same store always gives the same ranking. `where` and `top` leave
 rows out and keep the rank of the others: rank 7 of a shortlist is rank 7 of `ranking.csv`.
 
-Memory: about 200 bytes a row while a table is written, 20 otherwise; texts are read in chunks.
+Memory: 8 bytes a row, and some 30 MB while a table is written.
 
 Not covered: choosing by several targets at once, or by how unlike structures are (`select.py`).
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +26,7 @@ from pydantic import field_validator
 
 from screenkit.errors import Outcome, UsageError
 from screenkit.ranking import table
+from screenkit.ranking.table import Column
 from screenkit.ranking.where import NUMBER, TEXT, Condition, read_condition
 from screenkit.settings import Settings
 from screenkit.store.layout import COLUMNS
@@ -41,7 +42,8 @@ TEXTS = tuple(column.name for column in COLUMNS if column.dtype == "text")
 _ALIASES = tuple(column.field for column in COLUMNS if column.field != column.name)
 """What `Store.column` also calls a fact, such as `density`; all of them are numbers."""
 
-_CHUNK = 65_536  # rows
+_CHUNK = 8_192  # rows that are text at a time
+_BLOCK = 2**17  # rows whose columns are in memory at a time; all columns are read for each
 _TOP = re.compile(r"(?P<number>\d+)|(?P<share>\d+(?:\.\d+)?)\s*%")
 
 
@@ -104,9 +106,9 @@ class Ranking:
     better: str
     """`max`: largest first; `min`: smallest first."""
     order: np.ndarray
-    """(n,) int64. Row in the store, best first."""
+    """(n,) int32. Row in the store, best first."""
     ranks: np.ndarray
-    """(n,) int64. Rank of each in the whole ranking; the best has 1."""
+    """(n,) int32. Rank of each in the whole ranking; the best has 1."""
     rules: tuple[str, ...] = ()
     """What has been left out, such as `where n_atoms < 500` and `top 5%`."""
 
@@ -153,7 +155,7 @@ class Ranking:
 
     def texts(self, column: str, start: int = 0, stop: int | None = None) -> list[str]:
         """Return a text column (`name`, `warnings`, ...) of places [start, stop), best first."""
-        return _pick(self.store, column, self.order[start:stop])
+        return self.store.texts(column, self.order[start:stop])
 
     def rows(self, start: int = 0, stop: int | None = None) -> list[dict[str, Any]]:
         """Return places [start, stop) as dicts: rank, name, each target, each fact, warnings.
@@ -196,23 +198,21 @@ class Ranking:
         replace_text(path, self._csv(first, more))
 
     def _csv(self, first: Sequence[str], more: Mapping[str, np.ndarray]) -> Iterator[str]:
-        headings = [*self.column_names, *FACTS]
-        yield ",".join(table.text_cells([*first, *more, *headings, "warnings"])) + "\n"
-        numbers = [*more.values(), *(self.values(heading) for heading in headings)]
-        names, warnings = _Texts.read(self.store, "name"), _Texts.read(self.store, "warnings")
+        headings = [*more, *self.column_names, *FACTS, "warnings"]
+        yield ",".join(table.text_cells([*first, *headings])) + "\n"
+        for start in range(0, len(self), _BLOCK):
+            part = slice(start, start + _BLOCK)
+            rest = [column[part] for column in more.values()]
+            yield from self.keep(part, "")._block(first, rest)
+
+    def _block(self, first: Sequence[str], more: Sequence[np.ndarray]) -> Iterator[str]:
+        """Yield the lines of a ranking that is so short that all its columns may be in memory."""
+        leading: dict[str, Column] = {"rank": self.ranks, "name": self.texts("name")}
+        numbers = [self.values(heading) for heading in (*self.column_names, *FACTS)]
+        columns: list[Column] = [*(leading[one] for one in first), *more, *numbers]
+        columns.append(self.texts("warnings"))
         for start in range(0, len(self), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            leading = {
-                "rank": table.number_cells(self.ranks[part]),
-                "name": table.text_cells(names.take(self.order[part])),
-            }
-            yield table.lines(
-                [
-                    *(leading[heading] for heading in first),
-                    *(table.number_cells(column[part]) for column in numbers),
-                    table.text_cells(warnings.take(self.order[part])),
-                ]
-            )
+            yield table.mixed_lines([column[start : start + _CHUNK] for column in columns])
 
 
 def rank(store: Store, settings: RankSettings) -> Ranking:
@@ -225,11 +225,12 @@ def rank(store: Store, settings: RankSettings) -> Ranking:
     better = settings.better or str(target["better"])
     name = str(target["name"])
     values = store.column(name)
-    ok = np.concatenate([part["outcome"] == Outcome.OK for part in store.chunks(["outcome"])])
-    rows = np.flatnonzero(ok & np.isfinite(values))
+    ranked = store.says("outcome", Outcome.OK) & np.isfinite(values)
+    rows = np.flatnonzero(ranked).astype(np.int32)
     keys = values[rows] if better == "min" else -values[rows]
     order = rows[np.argsort(keys, kind="stable")]
-    return Ranking(store, name, better, order, np.arange(1, len(order) + 1))
+    ranks = np.arange(1, len(order) + 1, dtype=np.int32)
+    return Ranking(store, name, better, order, ranks)
 
 
 def shortlist(ranking: Ranking, settings: RankSettings) -> Ranking:
@@ -241,15 +242,22 @@ def shortlist(ranking: Ranking, settings: RankSettings) -> Ranking:
 
 def write_failures(store: Store, path: Path) -> None:
     """Write `name,outcome,code,message` of every row that is not `ok`, in library order."""
-    replace_text(path, _failures(store))
+    write_failure_rows(store.chunks(FAILURE_COLUMNS), path)
 
 
-def _failures(store: Store) -> Iterator[str]:
-    columns = ["name", "outcome", "code", "message"]
-    yield ",".join(columns) + "\n"
-    for part in store.chunks(columns):
+FAILURE_COLUMNS = ("name", "outcome", "code", "message")
+
+
+def write_failure_rows(parts: Iterable[Mapping[str, np.ndarray]], path: Path) -> None:
+    """Write those columns of every row that is not `ok`, from pieces in library order."""
+    replace_text(path, _failures(parts))
+
+
+def _failures(parts: Iterable[Mapping[str, np.ndarray]]) -> Iterator[str]:
+    yield ",".join(FAILURE_COLUMNS) + "\n"
+    for part in parts:
         rows = part["outcome"] != Outcome.OK
-        yield table.lines([table.text_cells(part[column][rows]) for column in columns])
+        yield table.lines([table.text_cells(part[column][rows]) for column in FAILURE_COLUMNS])
 
 
 def names_of(targets: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -274,39 +282,6 @@ def _holds(store: Store, condition: Condition) -> np.ndarray:
             )
         )
     return np.concatenate(found)
-
-
-def _pick(store: Store, column: str, rows: np.ndarray) -> list[str]:
-    """Return the texts of some rows, reading only the chunks that hold one."""
-    texts = np.empty(len(rows), dtype=object)
-    chunk = rows // _CHUNK
-    for number in np.unique(chunk).tolist():
-        here = chunk == number
-        start = number * _CHUNK
-        texts[here] = store.column(column, start, start + _CHUNK)[rows[here] - start]
-    return texts.tolist()
-
-
-@dataclass(frozen=True, eq=False)
-class _Texts:
-    """A text column, packed: a million Python strings would take three times as much."""
-
-    data: bytes
-    ends: np.ndarray
-    """(rows + 1,) int64. Text i stands in data[ends[i]:ends[i + 1]]."""
-
-    @classmethod
-    def read(cls, store: Store, column: str) -> _Texts:
-        data, lengths = bytearray(), [np.zeros(1, dtype=np.int64)]
-        for part in store.chunks([column]):
-            texts = [text.encode() for text in part[column]]
-            data += b"".join(texts)
-            lengths.append(np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)))
-        return cls(bytes(data), np.cumsum(np.concatenate(lengths)))
-
-    def take(self, rows: np.ndarray) -> list[str]:
-        starts, stops = self.ends[rows].tolist(), self.ends[rows + 1].tolist()
-        return [self.data[start:stop].decode() for start, stop in zip(starts, stops, strict=True)]
 
 
 def read_top(text: str) -> int | Fraction:

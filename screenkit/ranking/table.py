@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,12 @@ from screenkit.store.publish import replace_text
 from screenkit.store.store import Store
 
 _QUOTED = re.compile(r'[",\r\n]')
+_COMPUTED = re.escape("".join(COMPUTED))
+_ODD = re.compile(rf'[",\r\n]|(?:^|\0)[{_COMPUTED}]')  # in texts with NULs between them
 _CHUNK = 65_536  # rows
+
+Column = Sequence[str] | np.ndarray
+"""Texts, or (n,) numbers."""
 
 
 def text_cell(text: str) -> str:
@@ -30,7 +36,10 @@ def text_cell(text: str) -> str:
 
 def text_cells(texts: Iterable[str]) -> list[str]:
     """Return texts as cells."""
-    return [text_cell(text) for text in texts]
+    cells = list(texts)
+    if not _ODD.search("\0".join(cells)):  # the usual case, ten times as fast
+        return cells
+    return [text_cell(text) for text in cells]
 
 
 def number_cells(values: np.ndarray, digits: int | None = 6) -> list[str]:
@@ -49,6 +58,27 @@ def number_cells(values: np.ndarray, digits: int | None = 6) -> list[str]:
 def lines(columns: Sequence[Sequence[str]]) -> str:
     """Return columns of cells as CSV lines."""
     return "".join(",".join(row) + "\n" for row in zip(*columns, strict=True))
+
+
+def mixed_lines(columns: Sequence[Column]) -> str:
+    """Return texts, and (n,) numbers as `number_cells` writes them, as CSV lines.
+
+    A line is one format, which takes half the time of one for each number.
+    """
+    forms: list[str] = []
+    cells: list[Sequence[Any]] = []
+    for column in columns:
+        if not isinstance(column, np.ndarray):
+            forms.append("%s")
+            cells.append(text_cells(column))
+        elif column.dtype.kind == "f" and not np.isnan(column).any():
+            forms.append("%.6g")
+            cells.append(column.tolist())
+        else:
+            forms.append("%s")
+            cells.append(number_cells(column))
+    form = ",".join(forms) + "\n"
+    return "".join([form % row for row in zip(*cells, strict=True)])
 
 
 def write_table(

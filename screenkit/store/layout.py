@@ -56,6 +56,8 @@ LABELS = Product("labels", "float64", "label")
 """Targets have the attributes `unit` and `meaning`."""
 CLEAN = Product("clean", "float64", "clean")
 """Likewise; of a row that is not `ok`, too, where they were measured."""
+GRAPHS = Product("graphs", "float32", "featurize")
+"""No targets: the graphs themselves stand in the shards."""
 
 COLUMNS = (
     Column("name", "name", "text", "", "path below the source, without .cif"),

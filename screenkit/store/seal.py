@@ -82,6 +82,17 @@ def read_counts(kind: str, path: Path) -> Mapping[str, int]:
     return {word: int(count) for word, count in map(str.split, lines)}
 
 
+def read_digest(kind: str, path: Path) -> str:
+    """Return the hex SHA-256 that the seal of a file says; the rest of the file is not looked at.
+
+    Raises:
+        FileNotFoundError: there is none.
+        StorageError: its seal is damaged, or another version wrote it.
+    """
+    with _reading(path), open(path, "rb") as file:
+        return _read_seal(kind, path, file.read(SEAL_SIZE)).digest
+
+
 def open_sealed(kind: str, path: Path) -> bytes:
     """Return the bytes of a sealed file, seal included.
 

@@ -14,7 +14,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -41,6 +41,16 @@ ARRAYS = "arrays"
 _Found = TypeVar("_Found")
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in its file an array of a shard stands, entry after entry as numpy has them."""
+
+    offset: int
+    """Bytes before it."""
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class ShardFile:
     """One shard as it stands on disk, checked."""
@@ -54,6 +64,8 @@ class ShardFile:
     """(rows, targets), in the unit of each target; its type is the product's."""
     arrays: Mapping[str, np.ndarray]
     """What else the task kept of its structures, such as graphs side by side; often nothing."""
+    places: Mapping[str, Place] = field(default_factory=dict)
+    """Where each of them stands."""
 
     def __len__(self) -> int:
         return len(self.values)
@@ -245,11 +257,13 @@ def _decode(data: bytes, path: Path, shard: Shard, stamp: str) -> ShardFile:
     with _opened(data, path, shard, stamp) as file:
         targets = tuple(json.loads(file.attrs["targets"]))
         columns = {column.name: file[column.name][()] for column in COLUMNS}
-        arrays = {name: file[ARRAYS][name][()] for name in file.get(ARRAYS, ())}
+        kept = {name: file[ARRAYS][name] for name in file.get(ARRAYS, ())}
+        arrays = {name: data[()] for name, data in kept.items()}
+        places = {n: Place(d.id.get_offset() or 0, d.dtype, d.shape) for n, d in kept.items()}
         group = file[str(file.attrs["product"])]
         read = [group[target][()] for target in targets]
         values = np.stack(read, axis=1) if read else np.empty((len(shard), 0), np.float32)
-    return ShardFile(path, shard, targets, columns, values, arrays)
+    return ShardFile(path, shard, targets, columns, values, arrays, places)
 
 
 def _numbers(shard: Shard) -> tuple[int, int, int]:

@@ -39,7 +39,7 @@ class Store:
     """Number of rows."""
     digest: str
     """Hex SHA-256 of the file, as its seal says."""
-    _places: Mapping[str, tuple[str, bool]] = field(repr=False)
+    _places: Mapping[str, str] = field(repr=False)
 
     @classmethod
     def open(cls, path: Path, product: Product = PREDICTIONS) -> Store:
@@ -59,9 +59,8 @@ class Store:
         with h5py.File(path, "r") as file:
             targets = tuple(json.loads(file.attrs["targets"]))
             stamp, structures = str(file.attrs["plan"]), int(file.attrs["structures"])
-        places = {c.field: (c.name, c.dtype == "text") for c in COLUMNS}
-        places |= {c.name: (c.name, c.dtype == "text") for c in COLUMNS}
-        places |= {t["name"]: (f"{product.name}/{t['name']}", False) for t in targets}
+        places = {c.field: c.name for c in COLUMNS} | {c.name: c.name for c in COLUMNS}
+        places |= {t["name"]: f"{product.name}/{t['name']}" for t in targets}
         return cls(path, targets, stamp, structures, digest, places)
 
     def __len__(self) -> int:
@@ -80,16 +79,40 @@ class Store:
         Raises:
             KeyError: there is no such column.
         """
-        place, is_text = self._places[name]
-        with h5py.File(self.path, "r") as file:
-            data = file[place][start:stop]
-        if not is_text:
+        data = self.cells(name, start, stop)
+        if data.dtype.kind != "S":
             return data
         texts = np.empty(len(data), object)
         # Equal texts, such as outcomes and codes, are one object.
         known: dict[bytes, str] = {}
         texts[:] = [known.setdefault(text, text.decode()) for text in data.tolist()]
         return texts
+
+    def cells(self, name: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Return rows [start, stop) of a column as `column` does, but texts as they stand on disk:
+        UTF-8 of a fixed number of bytes, (rows,) `S8` or the like.
+
+        Raises:
+            KeyError: there is no such column.
+        """
+        with h5py.File(self.path, "r") as file:
+            data: np.ndarray = file[self._places[name]][start:stop]
+        return data
+
+    def texts(self, name: str, rows: np.ndarray) -> list[str]:
+        """Return a text column of some rows (n,), reading only the pieces that hold one."""
+        found = np.empty(len(rows), dtype=object)
+        chunk = rows // _CHUNK
+        for number in np.unique(chunk).tolist():
+            here = chunk == number
+            start = number * _CHUNK
+            found[here] = self.cells(name, start, start + _CHUNK)[rows[here] - start]
+        return [text.decode() for text in found.tolist()]
+
+    def says(self, name: str, text: str) -> np.ndarray:
+        """Return (rows,) bool: where a text column says just this."""
+        starts, cell = range(0, len(self), _CHUNK), text.encode()
+        return np.concatenate([self.cells(name, i, i + _CHUNK) == cell for i in starts])
 
     def embedding(self, rows: np.ndarray) -> np.ndarray | None:
         """Return (n, E) float16 of some rows (n,), NaN of those that are not `ok`; None where the
@@ -133,8 +156,9 @@ class Store:
 
     def _count(self, name: str) -> Counter[str]:
         counts: Counter[str] = Counter()
-        for chunk in self.chunks([name]):
-            counts.update(chunk[name].tolist())
+        for start in range(0, len(self), _CHUNK):
+            for text, count in Counter(self.cells(name, start, start + _CHUNK).tolist()).items():
+                counts[text.decode()] += count
         return counts
 
 

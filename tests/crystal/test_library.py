@@ -10,6 +10,7 @@ import lzma
 import os
 import pickle
 import random
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -88,7 +89,7 @@ def only(library: Library) -> Document:
 
 def test_a_folder_is_searched_to_its_depth_and_sorted_by_name(tmp_path):
     library = Library.open(make_folder(tmp_path))
-    assert library.names == NAMES
+    assert tuple(library.names) == NAMES
     assert library.ignored == 1
     assert contents(library) == [("a/x", b"ax"), ("a/y", b"ay"), ("b", b"bee")]
 
@@ -97,7 +98,7 @@ def test_a_folder_is_searched_to_its_depth_and_sorted_by_name(tmp_path):
 def test_an_archive_keeps_its_order_and_loses_its_top_folder(tmp_path, suffix):
     make = make_zip if suffix == "zip" else make_tar
     library = Library.open(make(tmp_path / f"lib.{suffix}"))
-    assert library.names == ("b", "a/x", "a/y")
+    assert tuple(library.names) == ("b", "a/x", "a/y")
     assert contents(library) == [("b", b"bee"), ("a/x", b"ax"), ("a/y", b"ay")]
     assert contents(library) == contents(library, size=1)  # and may be read again
     assert library.ignored == 1
@@ -105,7 +106,7 @@ def test_an_archive_keeps_its_order_and_loses_its_top_folder(tmp_path, suffix):
 
 def test_an_archive_without_one_top_folder_keeps_its_folders(tmp_path):
     library = Library.open(make_tar(tmp_path / "l.tar", {"p/a.cif": b"", "q/a.cif": b""}, ""))
-    assert library.names == ("p/a", "q/a")
+    assert tuple(library.names) == ("p/a", "q/a")
 
 
 def test_a_list_keeps_its_order_and_is_relative_to_its_own_folder(tmp_path):
@@ -185,7 +186,7 @@ def test_plain_names_stay_as_they_are():
 
 def test_a_file_that_is_all_suffix_keeps_it(tmp_path):
     make_folder(tmp_path, {".cif": b"", "d/.cif.gz": b""})
-    assert Library.open(tmp_path).names == (".cif", "d/.cif.gz")
+    assert tuple(Library.open(tmp_path).names) == (".cif", "d/.cif.gz")
 
 
 def test_the_digest_tells_names_order_and_archive_content(tmp_path):
@@ -207,13 +208,13 @@ def test_a_name_that_our_tables_keep_from_a_spreadsheet_is_found_by_them(tmp_pat
     for name in ("=1+1", "plain"):
         (tmp_path / f"{name}.cif").write_text("data_x")
     (tmp_path / "ids.csv").write_text("name,rank\n'=1+1,1\n")
-    assert Library.open(tmp_path, ids=tmp_path / "ids.csv").names == ("=1+1",)
+    assert tuple(Library.open(tmp_path, ids=tmp_path / "ids.csv").names) == ("=1+1",)
 
 
 def test_ids_keep_the_library_order(tmp_path):
     folder = make_folder(tmp_path / "f")
     (tmp_path / "ids.csv").write_text("name,why\nb,good\na/y.cif.gz,\n")
-    assert Library.open(folder, ids=tmp_path / "ids.csv").names == ("a/y", "b")
+    assert tuple(Library.open(folder, ids=tmp_path / "ids.csv").names) == ("a/y", "b")
     archive = make_tar(tmp_path / "l.tar.xz")
     library = Library.open([archive], ids=tmp_path / "ids.csv")
     assert contents(library) == [("b", b"bee"), ("a/y", b"ay")]
@@ -315,6 +316,59 @@ def test_an_archive_that_changes_under_way_is_noticed(tmp_path):
     make_tar(path, {"a.cif": b"", "c.cif": b""})
     with pytest.raises(SourceError, match="has changed"):
         contents(library)
+
+
+def test_members_of_a_plain_tar_stay_in_it_until_they_are_read(tmp_path):
+    files = {f"{i}.cif": bytes([i]) * (700 * i) for i in range(5)}
+    library = Library.open(make_tar(tmp_path / "l.tar", files))
+    (documents,) = library.deliver([(0, 5)])
+    assert all(document.data is None for document in documents)
+    assert [document.read() for document in documents] == list(files.values())
+    assert [document.carried().data for document in documents] == list(files.values())
+
+
+def test_a_member_of_a_tar_that_was_changed_since_is_not_read(tmp_path):
+    path = make_tar(tmp_path / "l.tar", {"a.cif": b"old", "b.cif": b"old"})
+    (documents,) = Library.open(path).deliver([(0, 2)])
+    make_tar(path, {"a.cif": b"new", "b.cif": b"new"})
+    with pytest.raises(CrystalError, match="has changed since it was listed") as caught:
+        documents[0].read()
+    assert caught.value.code == "unreadable"
+    assert documents[1].carried().trouble == ("unreadable", caught.value.message)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(CrystalError, match="has changed"):
+        documents[0].read()
+
+
+def test_a_sparse_member_of_a_tar_is_read_whole(tmp_path):
+    if not shutil.which("tar"):
+        pytest.skip("there is no tar")
+    with (tmp_path / "a.cif").open("wb") as file:
+        file.write(b"begin")
+        file.seek(2**20)
+        file.write(b"end")
+    run = ["tar", "--sparse", "-cf", "l.tar", "a.cif"]
+    subprocess.run(run, cwd=tmp_path, check=True)
+    (documents,) = Library.open(tmp_path / "l.tar").deliver([(0, 1)])
+    assert documents[0].read() == (tmp_path / "a.cif").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", ["tar", "tar.gz"])
+@pytest.mark.parametrize("told_by", ["header", "pax"])
+def test_a_tar_that_would_lead_back_is_refused(tmp_path, suffix, told_by):
+    info = tarfile.TarInfo("b.cif")
+    if told_by == "pax":
+        info.pax_headers = {"size": "-1024"}
+        header = info.tobuf(tarfile.PAX_FORMAT)
+    else:
+        info.size = -1024
+        header = info.tobuf(tarfile.GNU_FORMAT)
+    data = tarfile.TarInfo("a.cif").tobuf(tarfile.GNU_FORMAT) + header + b"\0" * 1024
+    path = tmp_path / f"l.{suffix}"
+    path.write_bytes(gzip.compress(data) if suffix == "tar.gz" else data)
+    with pytest.raises(SourceError, match=r"damaged or cut short after member a\.cif"):
+        Library.open(path)
 
 
 def test_a_header_bomb_is_refused(tmp_path):
@@ -426,7 +480,7 @@ def test_a_folder_called_cif_may_hold_structures(tmp_path):
     make_folder(tmp_path, {"all.cif/a.cif": b"a", "all.cif-old/b.cif": b"b"})
     (tmp_path / "none.cif").mkdir()
     library = Library.open(tmp_path)
-    assert library.names == ("all.cif-old/b", "all.cif/a", "none")
+    assert tuple(library.names) == ("all.cif-old/b", "all.cif/a", "none")
 
 
 def test_a_file_that_vanishes_is_unreadable(tmp_path):
