@@ -28,7 +28,7 @@ from screenkit.crystal.document import Document
 from screenkit.errors import ScreenkitError
 from screenkit.executors.board import Board, refuse_strangers
 from screenkit.executors.culprits import find_culprits
-from screenkit.executors.executor import Task, Work
+from screenkit.executors.executor import Compiled, Task, Work
 from screenkit.executors.hire import RunSettings, hire
 from screenkit.executors.squeue import ask
 from screenkit.plan import Shard
@@ -80,6 +80,8 @@ class Crew:
 
     def _work(self, watch: Watch) -> None:
         task, work = load_work(self.board)
+        if isinstance(task, Compiled):  # this machine may be of another kind than the driver's
+            task.warm_up(_log.info)
         claims = Claims(work.shards, work.library, task, self, watch)
         settings = RunSettings(executor=self.executor, workers=self._workers())
         devices = _count_devices() if self.executor == "dask-cuda" else 0

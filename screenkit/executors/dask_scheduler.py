@@ -13,6 +13,7 @@ import contextlib
 import ipaddress
 import json
 import os
+import queue
 import secrets
 import time
 from collections.abc import Generator, Mapping
@@ -119,6 +120,12 @@ class SchedulerExecutor(DaskExecutor):
     def run(self, task: Task, work: Work) -> Generator[ShardReport, None, None]:
         """Yield one report per shard, as they are done; see `DaskExecutor.run`."""
         return super().run(_Abroad(task, screenkit.__version__, os.getcwd()), work)
+
+    def _submit(
+        self, task: Task, job: Job, jobs: dict[str, Job], done: queue.SimpleQueue[Any]
+    ) -> None:
+        job.documents = [document.carried() for document in job.documents]
+        super()._submit(task, job, jobs, done)
 
     def _report(self, job: Job) -> ShardReport | None:
         try:

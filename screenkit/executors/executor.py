@@ -9,11 +9,11 @@ Not covered: which shards are left (`flows/stage.py`), what is done to them (`ta
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from screenkit.crystal.document import Document
 from screenkit.crystal.library import Library
@@ -98,6 +98,15 @@ class Task(Protocol):
 
     def attempt(self, documents: list[Document]) -> None:
         """Do the same work and publish nothing."""
+        ...
+
+
+@runtime_checkable
+class Compiled(Protocol):
+    """A task that must be compiled, once on each kind of machine."""
+
+    def warm_up(self, note: Callable[[str], None]) -> None:
+        """Compile what the work needs; `note` is told where that takes long."""
         ...
 
 

@@ -26,7 +26,7 @@ class RunSettings(Request):
     devices. A cluster behind `scheduler` has its own."""
     readers: int | None = Field(default=None, ge=1, le=1024)
     """Processes per CUDA device that build graphs ahead of it; when not said, the cores that this
-    process may use divided by the devices."""
+    process may use, but for two, divided by the devices."""
     scheduler: str | None = None
     """Of a Dask cluster that is already there: its address, or the scheduler's file."""
     insecure: bool = False
@@ -117,7 +117,9 @@ def _hire_devices(settings: RunSettings, devices: int, most: int | None) -> Exec
     from screenkit.executors.dask_cuda import CudaExecutor, device_names
 
     names = device_names(_at_most(settings.workers or devices, most))
-    return CudaExecutor(names, settings.readers or max(1, count_cores() // len(names)))
+    # Who reads the archive takes a core, and so do those who hand graphs to the devices.
+    readers = settings.readers or max(1, (count_cores() - 2) // len(names))
+    return CudaExecutor(names, readers)
 
 
 def _at_most(count: int, most: int | None) -> int:

@@ -14,17 +14,29 @@ import os
 import resource
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
+
+import numpy as np
 
 from screenkit.errors import ReaderLostError
 
 _AHEAD = 2  # answers per reader that may wait to be taken
 _Item = TypeVar("_Item")
 _Answer = TypeVar("_Answer")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parcel:
+    """An answer with arrays, which travel as they lie in memory, copied once on each side."""
+
+    head: Any
+    arrays: Mapping[str, np.ndarray]
+    """By name; of at least one dimension, and of numbers."""
 
 
 class Readers:
@@ -96,13 +108,20 @@ class _Reader:
         """Return what the function made of the item, or raise what it raised."""
         try:
             self._pipe.send((function, item))
-            answer, error = self._pipe.recv()
+            answer, error, arrays = self._pipe.recv()
+            if arrays is not None:
+                received = {name: _receive(self._pipe, *kind) for name, kind in arrays.items()}
+                answer = Parcel(answer, received)
         except (EOFError, OSError):
             self.kill()
             self.lost = True
             raise ReaderLostError(
                 f"a process beside a worker ended with status {self._process.exitcode}"
             ) from None
+        except BaseException:  # such as no memory for the answer, half of which is still to come
+            self.kill()
+            self.lost = True
+            raise
         if error is not None:
             raise error
         return answer
@@ -127,7 +146,35 @@ def _serve(pipe: Connection, memory_limit: int | None) -> None:
                 answer = function(item)
             except Exception as error:  # noqa: BLE001  raised again by the one who asked
                 fault = error
-            pipe.send((answer, fault))
+            _send(pipe, answer, fault)
+
+
+def _send(pipe: Connection, answer: Any, fault: Exception | None) -> None:
+    if not isinstance(answer, Parcel):
+        pipe.send((answer, fault, None))
+        return
+    kinds = {name: (array.shape, array.dtype.str) for name, array in answer.arrays.items()}
+    pipe.send((answer.head, fault, kinds))
+    for array in answer.arrays.values():
+        rest = _bytes_of(np.ascontiguousarray(array))
+        while rest:
+            rest = rest[os.write(pipe.fileno(), rest) :]
+
+
+def _receive(pipe: Connection, shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    """Return the next array; a Connection's own way would copy it twice more."""
+    array = np.empty(shape, dtype)
+    rest = _bytes_of(array)
+    while rest:
+        count = os.readv(pipe.fileno(), [rest])
+        if not count:
+            raise EOFError
+        rest = rest[count:]
+    return array
+
+
+def _bytes_of(array: np.ndarray) -> memoryview:
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _follow() -> None:

@@ -1,11 +1,12 @@
-"""GraphBatch: many graphs as one, for the network; and packing graphs under an atom budget.
+"""GraphBatch: many graphs as one, for the network; Cargo: the same on its way to a device; and
+packing graphs under an atom budget.
 
 Not covered: graphs of different k in one batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import torch
 
 from screenkit.graph.graph import Graph, stack
+
+_TYPES = {name: getattr(torch, name) for name in ("int16", "int32", "float16", "float32")}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,20 +44,13 @@ class GraphBatch:
     def __len__(self) -> int:
         return len(self.counts)
 
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> GraphBatch:
+    def to(self, device: torch.device | str) -> GraphBatch:
         """Return the same batch on another device."""
-        return self._with(lambda value: value.to(device, non_blocking=non_blocking))
-
-    def pinned(self) -> GraphBatch:
-        """Return the same batch in memory that a CUDA device copies from without waiting."""
-        return self._with(lambda value: value.pin_memory())
-
-    def _with(self, change: Callable[[torch.Tensor], torch.Tensor]) -> GraphBatch:
-        changed: dict[str, Any] = {}
+        there: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            changed[field.name] = None if value is None else change(value)
-        return GraphBatch(**changed)
+            there[field.name] = None if value is None else value.to(device)
+        return GraphBatch(**there)
 
     @property
     def filled(self) -> torch.Tensor:
@@ -73,34 +69,69 @@ class GraphBatch:
         return self.vectors @ self.frames.transpose(1, 2)
 
 
-def collate(graphs: Sequence[Graph]) -> GraphBatch:
-    """Return the graphs, in their order, as one batch.
+@dataclass(frozen=True, slots=True, eq=False)
+class Cargo:
+    """Graphs side by side in the types in which they were built, which are narrower than those that
+    a network wants: what travels to a device."""
+
+    arrays: Mapping[str, torch.Tensor]
+    """Those of `Graph` by name, as `stack` puts them together, but that `neighbors` counts from the
+    first atom of all."""
+    counts: torch.Tensor
+    """(B,) int64. Atoms of each crystal."""
+
+    def unload(self, device: torch.device | str) -> GraphBatch:
+        """Return the batch on a device, which does the widening; nobody waits for pinned memory."""
+        there = {k: value.to(device, non_blocking=True) for k, value in self.arrays.items()}
+        counts = self.counts.to(device, non_blocking=True)
+        species = there["species"].long()
+        return GraphBatch(
+            species=species,
+            neighbors=there["neighbors"].long(),
+            distances=there["distances"],
+            vectors=there["vectors"].float(),
+            frames=there.get("frames"),
+            # With the size given, nobody has to wait for CUDA to count it.
+            owner=torch.repeat_interleave(counts, output_size=len(species)),
+            counts=counts,
+            charges=there.get("charges"),
+            features=there.get("features"),
+        )
+
+
+def load(graphs: Sequence[Graph], pinned: bool = False) -> Cargo:
+    """Return the graphs, in their order, side by side.
+
+    Args:
+        pinned: in memory that a CUDA device copies from while others work.
 
     Raises:
         ValueError: there are no graphs, or only some carry what others do.
     """
     if not graphs:
         raise ValueError("a batch needs at least one graph")
-    arrays = stack(graphs)
-    counts = np.array([len(graph) for graph in graphs])
-    starts = np.cumsum(counts) - counts
-    neighbors = arrays["neighbors"].astype(np.int64) + np.repeat(starts, counts)[:, None]
-    extras = {
-        name: torch.from_numpy(arrays[name])
-        for name in ("frames", "charges", "features")
-        if name in arrays
-    }
-    return GraphBatch(
-        species=torch.from_numpy(arrays["species"].astype(np.int64)),
-        neighbors=torch.from_numpy(neighbors),
-        distances=torch.from_numpy(arrays["distances"]),
-        vectors=torch.from_numpy(arrays["vectors"]),
-        frames=extras.get("frames"),
-        owner=torch.from_numpy(np.repeat(np.arange(len(graphs)), counts)),
-        counts=torch.from_numpy(counts),
-        charges=extras.get("charges"),
-        features=extras.get("features"),
-    )
+    shelf: dict[str, torch.Tensor] = {}
+
+    def take(name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        shelf[name] = torch.empty(shape, dtype=_TYPES[dtype.name], pin_memory=pinned)
+        return shelf[name].numpy()
+
+    neighbors = stack(graphs, take)["neighbors"]
+    counts = [len(graph) for graph in graphs]
+    stop = 0
+    for count in counts:
+        start, stop = stop, stop + count
+        neighbors[start:stop] += start
+    return Cargo(shelf, torch.tensor(counts, pin_memory=pinned))
+
+
+def collate(graphs: Sequence[Graph]) -> GraphBatch:
+    """Return the graphs, in their order, as one batch.
+
+    Raises:
+        ValueError: there are no graphs, or only some carry what others do.
+    """
+    return load(graphs).unload("cpu")
 
 
 def pack(graphs: Iterable[Graph], batch_atoms: int) -> Iterator[list[Graph]]:

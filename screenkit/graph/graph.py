@@ -6,6 +6,7 @@ padding, no scatter in a convolution, and memory grows with atoms alone.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -49,7 +50,7 @@ class Graph:
     distances: np.ndarray
     """(n, k) float32, Å. Infinite at an empty place, whose neighbour is the atom itself."""
     vectors: np.ndarray
-    """(n, k, 3) float32, Å. From the atom to the neighbour, Cartesian."""
+    """(n, k, 3) float32, Å; float16 where `halved`. From the atom to the neighbour, Cartesian."""
     frames: np.ndarray | None
     """(n, 3, 3) float32. Rows are the axes e1, e2, e3 of the atom's local frame."""
     frame_ambiguous_fraction: float
@@ -62,33 +63,48 @@ class Graph:
     def __len__(self) -> int:
         return len(self.species)
 
+    def halved(self) -> Graph:
+        """Return the graph with vectors in half precision: within 0.002 Å up to 8 Å.
 
-def stack(graphs: Sequence[Graph]) -> dict[str, np.ndarray]:
+        Distances stay as they are, because models compare them with a cutoff.
+        """
+        return dataclasses.replace(self, vectors=self.vectors.astype(np.float16))
+
+
+def stack(
+    graphs: Sequence[Graph],
+    take: Callable[[str, tuple[int, ...], np.dtype], np.ndarray] = lambda _, *kind: np.empty(*kind),
+) -> dict[str, np.ndarray]:
     """Return the graphs side by side: each array of `Graph` with the atoms of all of them.
 
     `features` is (B, D), one row per graph. What the graphs do not carry (`frames`, `charges`,
     `features`) is left out. `neighbors` still counts from the first atom of each graph.
 
+    Args:
+        take: gives the memory of an array by its name, shape and type.
+
     Raises:
         ValueError: there are no graphs, or only some carry what others do.
     """
-    arrays = {name: np.concatenate([getattr(g, name) for g in graphs]) for name in _ALWAYS}
-    for name in _PER_ATOM_EXTRAS:
-        arrays |= _extra(graphs, name, np.concatenate)
-    return arrays | _extra(graphs, "features", np.stack)
+    if not graphs:
+        raise ValueError("nothing to put side by side")
+    arrays = {}
+    for name in (*_ALWAYS, *_EXTRAS):
+        parts = [part for graph in graphs if (part := getattr(graph, name)) is not None]
+        if not parts:
+            continue
+        if len(parts) != len(graphs):
+            raise ValueError(f"{len(parts)} of {len(graphs)} graphs have {name}; all or none must")
+        if name == "features":
+            parts = [part[None] for part in parts]
+        shape = (sum(map(len, parts)), *parts[0].shape[1:])
+        arrays[name] = np.concatenate(parts, out=take(name, shape, parts[0].dtype))
+    return arrays
 
 
 _ALWAYS = ("species", "neighbors", "distances", "vectors")
 _PER_ATOM_EXTRAS = ("frames", "charges")
-
-
-def _extra(
-    graphs: Sequence[Graph], name: str, join: Callable[[list[np.ndarray]], np.ndarray]
-) -> dict[str, np.ndarray]:
-    parts = [getattr(g, name) for g in graphs if getattr(g, name) is not None]
-    if parts and len(parts) != len(graphs):
-        raise ValueError(f"{len(parts)} of {len(graphs)} graphs have {name}; all or none must")
-    return {name: join(parts)} if parts else {}
+_EXTRAS = (*_PER_ATOM_EXTRAS, "features")
 
 
 def unstack(

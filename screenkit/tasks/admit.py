@@ -7,10 +7,9 @@ Not covered: rows of several structures at once (`tasks/predict.py` batches them
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from screenkit.crystal.cif import read_cif
 from screenkit.crystal.crystal import Crystal
@@ -48,25 +47,25 @@ def admit(
 def _admit_one(
     document: Document, work: Callable[[Crystal, Neighbors], _Result], k: int, ties: Ties
 ) -> tuple[Row, _Result | None]:
-    row = Row(document.name)
+    known: dict[str, Any] = {}
     try:
         crystal = read_cif(document.read(), document.name)
-        row = dataclasses.replace(
-            row,
-            warnings=" ".join(crystal.warnings),
-            n_atoms=len(crystal),
-            volume=crystal.volume,
-            density=crystal.density,
-        )
+        known = {
+            "warnings": " ".join(crystal.warnings),
+            "n_atoms": len(crystal),
+            "volume": crystal.volume,
+            "density": crystal.density,
+        }
         neighbors = find_neighbors(crystal, k, ties)
-        row = dataclasses.replace(row, minimum_distance=float(neighbors.distances.min()))
-        return row, work(crystal, neighbors)
+        known["minimum_distance"] = float(neighbors.distances.min())
+        return Row(document.name, **known), work(crystal, neighbors)
     except CrystalError as error:
+        row = Row(document.name, **known)
         return row.stopped(error.code, error.message, error.outcome), None
     except MemoryError:
         message = f"{document.place} needs more memory than this worker has"
-        return row.stopped("out_of_memory", message), None
+        return Row(document.name, **known).stopped("out_of_memory", message), None
     except Exception as error:  # noqa: BLE001  our fault, but no reason to lose the other rows
         _log.exception("unexpected error in %s", document.place)
         message = f"a fault of screenkit, please report it with the file: {type(error).__name__}"
-        return row.stopped("internal_error", message), None
+        return Row(document.name, **known).stopped("internal_error", message), None

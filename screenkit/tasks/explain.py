@@ -9,7 +9,7 @@ Not covered: weights of pairs of atoms; models that see no atoms (`trees`).
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from screenkit.crystal.environments import MOST_BONDS, environments, perovskite_
 from screenkit.crystal.neighbors import find_neighbors
 from screenkit.errors import CrystalError, Outcome
 from screenkit.executors.executor import ShardReport
-from screenkit.graph.batch import GraphBatch
+from screenkit.graph.batch import Cargo, GraphBatch
 from screenkit.graph.graph import Graph
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.contract import AtomWeights, Model
@@ -29,7 +29,7 @@ from screenkit.models.target import Target
 from screenkit.plan import Shard
 from screenkit.store.row import Row
 from screenkit.store.shard_file import ShardFile, write_shard
-from screenkit.tasks.featurize import report
+from screenkit.tasks.featurize import WARM_UP, report
 from screenkit.tasks.predict import PredictTask, as_memory_allows, finish, with_gauge
 
 
@@ -89,7 +89,7 @@ def in_units(weights: np.ndarray, kind: AtomWeights, checkpoint: Checkpoint) -> 
 
 
 def weigh(
-    network: Model, graphs: Sequence[Graph], batch: GraphBatch | None = None
+    network: Model, graphs: Sequence[Graph], cargo: Cargo | None = None
 ) -> list[tuple[np.ndarray, np.ndarray] | None]:
     """Return outputs (T,) and weights (n, T), float32, of each graph; None without memory."""
 
@@ -99,7 +99,7 @@ def weigh(
         stops = np.cumsum(batch.counts.cpu().numpy())[:-1]
         return list(zip(outputs, np.split(weights, stops), strict=True))
 
-    return as_memory_allows(work, graphs, next(network.parameters()).device, batch)
+    return as_memory_allows(work, graphs, next(network.parameters()).device, cargo)
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,11 @@ class ExplainTask:
         arrays = pack_explained(found) if found else {}
         write_shard(self.predict.folder, shard, rows, targets, self.predict.stamp, arrays)
         return with_gauge(report(shard, rows, time.monotonic() - started))
+
+    def warm_up(self, note: Callable[[str], None]) -> None:
+        """Compile what the work needs, but for the network."""
+        self.predict.warm_up(note)
+        _surroundings(WARM_UP)
 
     def attempt(self, documents: Sequence[Document]) -> None:
         """Do the same work and keep nothing; for finding out which document kills a worker."""
@@ -147,10 +152,14 @@ class ExplainTask:
 def _explained(document: Document, prediction: np.ndarray, weights: np.ndarray) -> Explained:
     if not np.isfinite(weights).all():
         raise CrystalError("weights_not_finite", "the weight of an atom is not a finite number")
+    return Explained(*_surroundings(document), prediction, weights)
+
+
+def _surroundings(document: Document) -> tuple[Crystal, list[str], list[str]]:
+    """Return a crystal, and the environment and the perovskite site of each atom."""
     crystal = read_cif(document.read(), document.name)
     neighbors = find_neighbors(crystal, MOST_BONDS, "index")
-    around = environments(crystal, neighbors)
-    return Explained(crystal, around, perovskite_sites(crystal), prediction, weights)
+    return crystal, environments(crystal, neighbors), perovskite_sites(crystal)
 
 
 def pack_explained(found: Sequence[Explained]) -> dict[str, np.ndarray]:

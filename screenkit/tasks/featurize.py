@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +15,16 @@ from screenkit.crystal.checks import CheckSettings, check
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.document import Document
 from screenkit.crystal.elements import SYMBOLS
+from screenkit.crystal.kernel import is_kept
+from screenkit.crystal.nearest import nearest
 from screenkit.crystal.neighbors import Neighbors
 from screenkit.errors import CrystalError, Outcome
 from screenkit.executors.executor import ShardReport
-from screenkit.executors.readers import readers
+from screenkit.executors.readers import Parcel, readers
 from screenkit.graph.build import build_graph
 from screenkit.graph.graph import Graph, GraphSettings, stack, unstack
 from screenkit.plan import Shard
+from screenkit.store.layout import GRAPHS
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
 from screenkit.tasks.admit import admit
@@ -66,7 +69,8 @@ def featurize(
     """
 
     def build(crystal: Crystal, neighbors: Neighbors) -> Graph:
-        _refuse_strangers(crystal, known)
+        if known is not None and (fault := stranger(crystal.numbers, known)):
+            raise CrystalError(STRANGE, fault)
         check(crystal, neighbors, checks)
         return build_graph(crystal, neighbors, graph)
 
@@ -76,7 +80,7 @@ def featurize(
         yield row, built
 
 
-_PORTION = 8  # structures that a reader takes at once
+_PORTION = 16  # structures that a reader takes at once
 
 
 def featurize_ahead(
@@ -85,20 +89,26 @@ def featurize_ahead(
     graph: GraphSettings,
     lost: Mapping[str, str],
     known: frozenset[int] | None,
+    half: bool = False,
 ) -> Iterator[tuple[Row, Graph | None]]:
     """Do as `featurize`, by the readers of this process where it has some; in the same order.
+
+    Args:
+        half: whether vectors are rounded to half precision.
 
     Raises:
         ReaderLostError: a structure has killed a reader.
     """
     crew = readers()
     if crew is None:
-        yield from featurize(documents, checks, graph, lost, known)
+        for row, built in featurize(documents, checks, graph, lost, known):
+            yield row, built.halved() if half and built is not None else built
         return
-    build = functools.partial(_pack, checks=checks, graph=graph, lost=lost, known=known)
+    build = functools.partial(_pack, checks=checks, graph=graph, lost=lost, known=known, half=half)
     portions = (documents[i : i + _PORTION] for i in range(0, len(documents), _PORTION))
-    for rows, arrays in crew.each(build, portions):
-        graphs = iter(graphs_of(rows, arrays))
+    for parcel in crew.each(build, portions):
+        rows: list[Row] = parcel.head
+        graphs = iter(graphs_of(rows, parcel.arrays))
         for row in rows:
             yield row, next(graphs) if row.outcome is Outcome.OK else None
 
@@ -109,11 +119,12 @@ def _pack(
     graph: GraphSettings,
     lost: Mapping[str, str],
     known: frozenset[int] | None,
-) -> tuple[list[Row], dict[str, np.ndarray]]:
+    half: bool,
+) -> Parcel:
     """Return rows, and the graphs of those that are `ok` side by side: few arrays travel light."""
     results = list(featurize(documents, checks, graph, lost, known))
-    graphs = [built for _, built in results if built is not None]
-    return [row for row, _ in results], stack(graphs) if graphs else {}
+    graphs = [built.halved() if half else built for _, built in results if built is not None]
+    return Parcel([row for row, _ in results], stack(graphs) if graphs else {})
 
 
 def graphs_of(rows: Sequence[Row], arrays: Mapping[str, np.ndarray]) -> list[Graph]:
@@ -125,23 +136,38 @@ def graphs_of(rows: Sequence[Row], arrays: Mapping[str, np.ndarray]) -> list[Gra
     return unstack(arrays, names, counts, [row.frame_ambiguous_fraction for row in ok])
 
 
-def _refuse_strangers(crystal: Crystal, known: frozenset[int] | None) -> None:
-    strange = set() if known is None else set(np.unique(crystal.numbers).tolist()) - known
-    if strange:
-        names = ", ".join(SYMBOLS[number] for number in sorted(strange))
-        raise CrystalError(
-            "element_unknown_to_model", f"the model has no atom features for {names}"
-        )
+STRANGE = "element_unknown_to_model"
+"""Code of a structure with an element that the model does not know."""
 
 
-def warm_up(settings: GraphSettings) -> None:
+def stranger(species: np.ndarray, known: frozenset[int]) -> str:
+    """Return what is wrong with the elements of a structure, in a sentence; empty where nothing is.
+
+    Args:
+        species: (n,) atomic numbers.
+        known: `Model.elements`.
+    """
+    strange = set(np.unique(species).tolist()) - known
+    names = ", ".join(SYMBOLS[number] for number in sorted(strange))
+    return f"the model has no atom features for {names}" if strange else ""
+
+
+def warm_up(settings: GraphSettings, note: Callable[[str], None]) -> None:
     """Compile the kernels where this machine has not done so, before workers do it side by side.
 
-    Seconds the first time after an installation; then they are read from numba's cache.
+    Some 20 seconds the first time after an installation, which `note` is told; then they are read
+    from numba's cache.
     """
+    tell_of_compiling(note)
     for row, _ in featurize([WARM_UP], CheckSettings(), settings, {}, None):
         if row.outcome is not Outcome.OK:
             raise RuntimeError(f"the crystal to warm up with: {row.message}")
+
+
+def tell_of_compiling(note: Callable[[str], None]) -> None:
+    """Say so where kernels must be compiled first."""
+    if not is_kept(nearest):
+        note("compiling, once per installation and kind of processor; some 20 seconds")
 
 
 def report(shard: Shard, rows: Sequence[Row], seconds: float) -> ShardReport:
@@ -180,8 +206,12 @@ class FeaturizeTask:
         rows = [row for row, _ in results]
         graphs = [graph for _, graph in results if graph is not None]
         arrays = stack(graphs) if graphs else {}
-        write_shard(self.folder, shard, rows, (), self.stamp, arrays)
+        write_shard(self.folder, shard, rows, (), self.stamp, arrays, GRAPHS)
         return report(shard, rows, time.monotonic() - started)
+
+    def warm_up(self, note: Callable[[str], None]) -> None:
+        """Compile what the work needs."""
+        warm_up(self.graph, note)
 
     def attempt(self, documents: Sequence[Document]) -> None:
         """Do the same work and keep nothing; for finding out which document kills a worker."""

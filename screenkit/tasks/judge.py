@@ -85,12 +85,13 @@ def judge(
     values, spreads = checkpoint.judge(np.stack([one.outputs for _, one in found]))
     distances = np.array([one.distance for _, one in found])
     table = np.stack(list(_values(values, spreads, distances, checkpoint, level)), axis=1)
-    for i, (place, _) in enumerate(found):
+    finite = np.isfinite(values).all(axis=1).tolist()
+    for (place, _), known, cells in zip(found, finite, table.tolist(), strict=True):
         row = finished[place]
-        if not np.isfinite(values[i]).all():
-            finished[place] = row.stopped("prediction_not_finite", NOT_FINITE)
+        if known:
+            finished[place] = dataclasses.replace(row, values=tuple(cells))
         else:
-            finished[place] = dataclasses.replace(row, values=tuple(table[i].tolist()))
+            finished[place] = row.stopped("prediction_not_finite", NOT_FINITE)
     if EMBEDDING in arrays:
         arrays[EMBEDDING][[row.outcome is not Outcome.OK for row in finished]] = np.nan
     return finished, arrays

@@ -12,6 +12,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -24,16 +25,17 @@ from screenkit.crystal.document import Document
 from screenkit.errors import MismatchError, UsageError
 from screenkit.executors.executor import ShardReport
 from screenkit.executors.readers import readers
-from screenkit.graph.batch import GraphBatch, collate, pack
+from screenkit.graph.batch import Cargo, GraphBatch, load, pack
 from screenkit.graph.graph import Graph
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.contract import Model
 from screenkit.models.domain import Scope
+from screenkit.models.memory import keep_freed_memory
 from screenkit.plan import Shard
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
 from screenkit.tasks.ahead import ahead
-from screenkit.tasks.featurize import featurize_ahead, report
+from screenkit.tasks.featurize import featurize_ahead, report, warm_up
 from screenkit.tasks.gauge import Gauge
 from screenkit.tasks.judge import NOT_FINITE, Seen, columns_of, judge
 from screenkit.tasks.predict_settings import Precision, PredictSettings
@@ -45,14 +47,19 @@ _LOADING = threading.Lock()  # a worker that takes two shards at once has one ne
 _Item = TypeVar("_Item")
 
 
-def resolve_device(device: str) -> str:
-    """Return `cpu` or a CUDA device from the setting.
+def resolve_device(device: str, precision: Precision = "float32") -> str:
+    """Return `cpu` or a CUDA device from the settings.
 
     Raises:
-        UsageError: a CUDA device is asked for and there is none.
+        UsageError: a CUDA device is asked for and there is none, or TF32 on the CPU.
     """
     if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu" and precision == "tf32":
+        raise UsageError(
+            "--precision tf32: only CUDA devices multiply so, and the network would run on the CPU",
+            hint="--precision bfloat16 is for processors, too",
+        )
     if device.startswith("cuda"):
         count = torch.cuda.device_count()
         wanted = int(device.partition(":")[2] or 0)
@@ -79,6 +86,7 @@ def load_network(path: Path, digest: str, device: str) -> tuple[Checkpoint, Mode
     Raises:
         MismatchError: the file is no longer the one that the run began with.
     """
+    keep_freed_memory()
     checkpoint = Checkpoint.load(path)
     if checkpoint.digest != digest:
         raise MismatchError(
@@ -113,6 +121,10 @@ class PredictTask:
         write_shard(self.folder, shard, rows, targets, self.stamp, arrays)
         return with_gauge(report(shard, rows, time.monotonic() - started))
 
+    def warm_up(self, note: Callable[[str], None]) -> None:
+        """Compile what the work needs, but for the network."""
+        warm_up(Checkpoint.load(self.checkpoint).graph, note)
+
     def attempt(self, documents: Sequence[Document]) -> None:
         """Do the same work and keep nothing; for finding out which document kills a worker."""
         self._rows(documents, {})
@@ -123,7 +135,8 @@ class PredictTask:
 
     def _loaded(self) -> tuple[Checkpoint, Model, Scope | None]:
         with _LOADING:
-            return load_network(self.checkpoint, self.digest, resolve_device(self.settings.device))
+            device = resolve_device(self.settings.device, self.settings.precision)
+            return load_network(self.checkpoint, self.digest, device)
 
     def _batch_atoms(self) -> int:
         on_cpu = resolve_device(self.settings.device) == "cpu"
@@ -137,7 +150,8 @@ class PredictTask:
         rows: list[Row] = []
         seen: list[Seen | None] = [None] * len(documents)
         run = functools.partial(see, scope, self.settings.precision)
-        for place, graph, found in self.walk(documents, lost, rows, run):
+        half = self.settings.precision == "bfloat16"
+        for place, graph, found in self.walk(documents, lost, rows, run, half):
             seen[place] = found
             rows[place] = without_memory(rows[place], graph, found is None)
         return judge(rows, seen, checkpoint, self.settings.level)
@@ -147,14 +161,16 @@ class PredictTask:
         documents: Sequence[Document],
         lost: Mapping[str, str],
         rows: list[Row],
-        run: Callable[[Model, Sequence[Graph], GraphBatch | None], Sequence[_Item | None]],
+        run: Callable[[Model, Sequence[Graph], Cargo | None], Sequence[_Item | None]],
+        half: bool = False,
     ) -> Iterator[tuple[int, Graph, _Item | None]]:
         """Yield place in `rows`, graph and result of each structure that reaches the network.
 
         Args:
             rows: empty; takes the row of each document, in their order, ahead of its result.
             run: gives a result per graph, None where memory does not allow it; may be given the
-                graphs as a batch too.
+                graphs as cargo too.
+            half: whether vectors in half precision will do.
 
         Raises:
             ReaderLostError: a structure has killed a process that builds graphs.
@@ -164,7 +180,7 @@ class PredictTask:
 
         def graphs() -> Iterator[Graph]:
             known = network.elements
-            found = featurize_ahead(documents, self.checks, checkpoint.graph, lost, known)
+            found = featurize_ahead(documents, self.checks, checkpoint.graph, lost, known, half)
             for row, graph in found:
                 rows.append(row)
                 if graph is not None:
@@ -174,9 +190,9 @@ class PredictTask:
         done = 0
         device = next(network.parameters()).device
         packed = ((some, pinned(some, device)) for some in pack(graphs(), self._batch_atoms()))
-        for some, batch in ahead(packed, _BATCHES_AHEAD):
+        for some, cargo in ahead(packed, _BATCHES_AHEAD):
             with _GAUGE.running(queue=len(waiting) - done - len(some)):
-                results = run(network, some, batch)
+                results = run(network, some, cargo)
             for graph, result in zip(some, results, strict=True):
                 yield waiting[done], graph, result
                 done += 1
@@ -190,12 +206,12 @@ def with_gauge(report: ShardReport) -> ShardReport:
     return dataclasses.replace(report, busy=busy, watched=watched, queue=queue)
 
 
-def pinned(graphs: Sequence[Graph], device: torch.device) -> GraphBatch | None:
-    """Return the graphs as a batch that CUDA copies without waiting; None for other devices."""
+def pinned(graphs: Sequence[Graph], device: torch.device) -> Cargo | None:
+    """Return the graphs as cargo that CUDA copies without waiting; None for other devices."""
     if device.type != "cuda":
         return None
     try:
-        return collate(graphs).pinned()
+        return load(graphs, pinned=True)
     except (RuntimeError, MemoryError):  # too large; `as_memory_allows` takes less at a time
         return None
 
@@ -205,16 +221,15 @@ def see(
     precision: Precision,
     network: Model,
     graphs: Sequence[Graph],
-    batch: GraphBatch | None = None,
+    cargo: Cargo | None = None,
 ) -> list[Seen | None]:
     """Return what the network says of each graph; None where memory does not allow it."""
 
     device = next(network.parameters()).device
 
     def work(batch: GraphBatch) -> list[Seen]:
-        coarse = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
         with torch.inference_mode():
-            with coarse:
+            with _multiplying(precision, device):
                 outputs, embeddings = network.each(batch)
             values = outputs.float().cpu().numpy()
             if scope is None:
@@ -223,14 +238,29 @@ def see(
             found = zip(values, points.cpu().numpy(), distances.tolist(), strict=True)
             return [Seen(*one) for one in found]
 
-    return as_memory_allows(work, graphs, device, batch)
+    return as_memory_allows(work, graphs, device, cargo)
+
+
+@contextmanager
+def _multiplying(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Let matrix products be made in a precision; TF32 is that of the whole process meanwhile."""
+    if precision != "tf32":
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def as_memory_allows(
     work: Callable[[GraphBatch], Sequence[_Item]],
     graphs: Sequence[Graph],
     device: torch.device,
-    batch: GraphBatch | None = None,
+    cargo: Cargo | None = None,
 ) -> list[_Item | None]:
     """Return what `work` makes of each graph; None where memory does not allow it.
 
@@ -238,11 +268,11 @@ def as_memory_allows(
     been tried alone.
 
     Args:
-        batch: the graphs, where they are collated already.
+        cargo: the graphs, where they are loaded already.
     """
     try:
-        batch = collate(graphs) if batch is None else batch
-        return list(work(batch.to(device, non_blocking=True)))
+        cargo = load(graphs) if cargo is None else cargo
+        return list(work(cargo.unload(device)))
     except (torch.cuda.OutOfMemoryError, MemoryError):
         pass
     except RuntimeError as error:

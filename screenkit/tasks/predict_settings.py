@@ -9,7 +9,7 @@ from pydantic import Field
 from screenkit.models.intervals import LEVEL
 from screenkit.settings import Settings, worded
 
-Precision = Literal["float32", "bfloat16"]
+Precision = Literal["float32", "tf32", "bfloat16"]
 
 
 class PredictSettings(Settings):
@@ -22,6 +22,7 @@ class PredictSettings(Settings):
     """`auto` is CUDA where there is a device, else the CPU."""
     precision: Precision = "float32"
     """Of the network's matrix products. `bfloat16` has 8 bits in the place of 24, and is faster on
-    hardware that knows it; `docs/performance.md` says what it does to predictions."""
+    hardware that knows it; vectors between atoms are then float16. `tf32` has 11 bits, on CUDA
+    devices alone. `docs/performance.md` says what they do to predictions."""
     level: float = Field(default=LEVEL, gt=0, lt=1)
     """Share of structures whose true value is to lie between `TARGET_low` and `TARGET_high`."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -18,7 +18,7 @@ from screenkit.plan import Shard
 from screenkit.store.layout import Product
 from screenkit.store.row import Row
 from screenkit.store.shard_file import write_shard
-from screenkit.tasks.featurize import WARM_UP, report
+from screenkit.tasks.featurize import WARM_UP, report, tell_of_compiling
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class RowsTask(ABC):
         """Do the same work and keep nothing; for finding out which document kills a worker."""
         self.rows(documents, {})
 
-    def warm_up(self) -> None:
-        """Compile the kernels where this machine has not done so, before workers do it."""
+    def warm_up(self, note: Callable[[str], None]) -> None:
+        """Compile what the work needs."""
+        tell_of_compiling(note)
         self.attempt([WARM_UP])

@@ -187,7 +187,7 @@ def test_without_a_device_the_user_is_told_what_to_install(tmp_path):
     assert "install NVIDIA's driver and a CUDA build of torch" in caught.value.hint
 
 
-def test_readers_share_the_cores_and_workers_the_shards(tmp_path, monkeypatch):
+def test_readers_share_all_cores_but_two_and_workers_the_shards(tmp_path, monkeypatch):
     from screenkit.executors import dask_cuda
 
     asked = []
@@ -197,7 +197,7 @@ def test_readers_share_the_cores_and_workers_the_shards(tmp_path, monkeypatch):
     hire(RunSettings(), tmp_path, devices=4)
     hire(RunSettings(readers=3, workers=2), tmp_path, devices=4)
     hire(RunSettings(), tmp_path, devices=4, most=1)
-    assert asked == [(["0", "1", "2", "3"], 4), (["0", "1"], 3), (["0"], 16)]
+    assert asked == [(["0", "1", "2", "3"], 3), (["0", "1"], 3), (["0"], 14)]
 
 
 def test_no_more_workers_than_devices(tmp_path):

@@ -6,9 +6,10 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+import torch
 
 from screenkit.crystal.neighbors import find_neighbors
-from screenkit.graph.batch import collate, pack
+from screenkit.graph.batch import collate, load, pack
 from screenkit.graph.build import build_graph
 from screenkit.graph.graph import GraphSettings, stack, unstack
 from tests.crystals import random_crystal
@@ -25,6 +26,57 @@ def test_no_edge_leads_from_one_crystal_to_another():
     batch = collate([graph(0, 5), graph(1, 9), graph(2, 7)])
     assert batch.counts.tolist() == [5, 9, 7]
     assert (batch.owner[batch.neighbors] == batch.owner[:, None]).all()
+
+
+def test_a_batch_is_what_one_puts_together_atom_by_atom():
+    graphs = [graph(0, 5), graph(1, 9), graph(2, 7)]
+    batch = collate(graphs)
+    first = [0, 5, 14]
+    neighbors = [g.neighbors.astype(int) + start for g, start in zip(graphs, first, strict=True)]
+    assert batch.neighbors.tolist() == np.concatenate(neighbors).tolist()
+    assert batch.owner.tolist() == [0] * 5 + [1] * 9 + [2] * 7
+    assert batch.species.tolist() == [z for g in graphs for z in g.species.tolist()]
+    for name in ("distances", "vectors", "frames"):
+        expected = np.concatenate([getattr(g, name) for g in graphs])
+        assert torch.equal(getattr(batch, name), torch.from_numpy(expected))
+    assert {batch.species.dtype, batch.neighbors.dtype, batch.owner.dtype} == {torch.int64}
+
+
+def test_what_travels_is_narrow_and_the_graphs_stay_as_they_were():
+    graphs = [graph(0, 5), graph(1, 9)]
+    before = graphs[1].neighbors.copy()
+    cargo = load(graphs)
+    assert {name: array.dtype for name, array in cargo.arrays.items()} == {
+        "species": torch.int16,
+        "neighbors": torch.int32,
+        "distances": torch.float32,
+        "vectors": torch.float32,
+        "frames": torch.float32,
+    }
+    assert (graphs[1].neighbors == before).all()
+
+
+def test_half_precision_is_that_of_vectors_alone():
+    whole = graph(0, 9)
+    half = whole.halved()
+    cargo = load([half])
+    assert cargo.arrays["vectors"].dtype == torch.float16
+    batch = cargo.unload("cpu")
+    assert batch.vectors.dtype == torch.float32
+    assert torch.equal(batch.distances, collate([whole]).distances)
+    error = np.abs(batch.vectors.numpy() - whole.vectors)
+    assert 0 < error.max() <= 2**-11 * np.abs(whole.vectors).max()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+@pytest.mark.parametrize("pinned", [False, True])
+def test_a_cuda_device_unpacks_the_batch_that_the_cpu_does(pinned):
+    graphs = [graph(seed, 5 + seed) for seed in range(40)]
+    here, there = collate(graphs), load(graphs, pinned).unload("cuda")
+    for field in fields(here):
+        ours, theirs = getattr(here, field.name), getattr(there, field.name)
+        assert ours is theirs is None or torch.equal(ours, theirs.cpu())
 
 
 def test_what_is_put_side_by_side_comes_apart_again():

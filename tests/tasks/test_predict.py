@@ -8,12 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from scipy.stats import spearmanr
 
+import screenkit
 from screenkit.crystal.checks import CheckSettings
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.document import Document
 from screenkit.crystal.library import Library
 from screenkit.errors import MismatchError, Outcome, UsageError
+from screenkit.executors.readers import dismiss, engage
+from screenkit.graph.batch import pack
 from screenkit.models.cgcnn import Cgcnn, CgcnnSettings
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.target import Target
@@ -21,12 +25,14 @@ from screenkit.plan import Shard
 from screenkit.store.shard_file import read_shard, shard_path
 from screenkit.tasks import predict
 from screenkit.tasks.ahead import ahead
+from screenkit.tasks.featurize import featurize
 from screenkit.tasks.predict import PredictTask, resolve_device, see
 from screenkit.tasks.predict_settings import PredictSettings
 from tests.crystals import rock_salt, write_cif
 from tests.models.tiny import tiny_checkpoint, write_tiny
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "mofs"
+SHIPPED = Path(screenkit.__file__).parent / "models" / "weights" / "knagcn.safetensors"
 
 
 @pytest.fixture
@@ -161,13 +167,74 @@ def test_a_cuda_device_that_is_not_there_is_an_error_of_usage(monkeypatch):
     assert resolve_device("auto") == "cpu"
 
 
+CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+
+
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+@CUDA
 def test_a_gpu_predicts_what_the_cpu_predicts(documents):
     graphs, network = graphs_and_network(documents)
     on_cpu = outputs(network, graphs)
     on_gpu = outputs(network.to("cuda"), graphs)
     np.testing.assert_allclose(on_gpu, on_cpu, atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("device", "precision", "half", "least"),
+    [
+        ("cpu", "float32", True, 0.99999),
+        ("cpu", "bfloat16", True, 0.9999),
+        pytest.param("cuda", "tf32", False, 0.9999, marks=[pytest.mark.gpu, CUDA]),
+        pytest.param("cuda", "bfloat16", True, 0.9999, marks=[pytest.mark.gpu, CUDA]),
+    ],
+)
+def test_mofs_rank_in_fewer_bits_as_they_do_in_float32(data, device, precision, half, least):
+    checkpoint = Checkpoint.load(SHIPPED)
+    library = Library.open(data / "core2019" / "core2019.tar.xz")
+    (mofs,) = library.deliver([(0, 600)])
+    graphs = graphs_of(mofs, checkpoint)
+    assert len(graphs) > 500
+    network = checkpoint.build().to(device)
+    exact = in_batches(network, graphs, "float32")
+    given = [graph.halved() for graph in graphs] if half else graphs
+    coarse = in_batches(network, given, precision)
+    assert 0 < np.abs(coarse - exact).max() < 0.1  # standardised
+    for target in range(exact.shape[1]):
+        assert spearmanr(exact[:, target], coarse[:, target]).statistic >= least
+
+
+def test_vectors_in_half_precision_change_predictions_by_their_rounding_and_no_more(documents):
+    graphs, network = graphs_and_network(documents)
+    exact = np.array(outputs(network, graphs))
+    coarse = np.array(outputs(network, [graph.halved() for graph in graphs]))
+    assert 0 < np.abs(coarse - exact).max() < 0.005  # standardised
+
+
+def test_bfloat16_is_the_same_with_readers_and_without(tmp_path, documents):
+    folders = [tmp_path / name for name in ("alone", "fed")]
+    for folder in folders:
+        folder.mkdir()
+    alone = rows(folders[0], documents, precision="bfloat16")
+    engage(1)
+    try:
+        fed = rows(folders[1], documents, precision="bfloat16")
+    finally:
+        dismiss()
+    assert repr(fed) == repr(alone)
+
+
+def test_tf32_lasts_as_long_as_a_batch():
+    assert not torch.backends.cuda.matmul.allow_tf32
+    with predict._multiplying("tf32", torch.device("cpu")):
+        assert torch.backends.cuda.matmul.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_tf32_on_the_cpu_is_an_error_of_usage():
+    with pytest.raises(UsageError, match="only CUDA devices multiply so") as caught:
+        resolve_device("cpu", "tf32")
+    assert "--precision bfloat16" in caught.value.hint
 
 
 def test_bfloat16_changes_predictions_by_its_rounding_and_no_more(documents):
@@ -182,13 +249,18 @@ def outputs(network, graphs, precision="float32"):
     return [None if seen is None else seen.outputs[0] for seen in found]
 
 
-def graphs_and_network(documents):
-    from screenkit.crystal.checks import CheckSettings
-    from screenkit.tasks.featurize import featurize
+def in_batches(network, graphs, precision):
+    return np.concatenate([outputs(network, some, precision) for some in pack(graphs, 4096)])
 
+
+def graphs_of(documents, checkpoint):
+    pairs = featurize(documents, CheckSettings(), checkpoint.graph, {}, None)
+    return [graph for _, graph in pairs if graph is not None]
+
+
+def graphs_and_network(documents):
     checkpoint = tiny_checkpoint()
-    pairs = featurize(documents[:8], CheckSettings(), checkpoint.graph, {}, None)
-    return [graph for _, graph in pairs if graph is not None], checkpoint.build()
+    return graphs_of(documents[:8], checkpoint), checkpoint.build()
 
 
 class Limited(torch.nn.Module):
