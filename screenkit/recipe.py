@@ -40,6 +40,7 @@ from screenkit.settings import Settings
 from screenkit.settings_yaml import nearest, read_settings, wanted
 from screenkit.tasks.clean import CleanSettings
 from screenkit.tasks.explain_settings import ExplainSettings
+from screenkit.tasks.featurize_settings import FeaturizeSettings
 from screenkit.tasks.label import LabelProperty
 from screenkit.tasks.predict_settings import PredictSettings
 
@@ -47,6 +48,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
     "": ("model", "max_failures", "properties"),
     "checks": ("min_distance", "min_surface_area"),
     "clean": ("flag_only", "drop_duplicates"),
+    "featurize": ("models", "k"),
     "predict": ("batch_atoms", "device", "precision", "level"),
     "rank": ("target", "top", "where"),
     "explain": ("names", "top", "draw"),
@@ -82,6 +84,7 @@ _OPTIONS: dict[str, tuple[str, ...]] = {
 
 SINGULAR = {
     "--targets": "--target",
+    "--models": "--model",
     "--names": "--name",
     "--columns": "--column",
     "--gases": "--gas",
@@ -105,6 +108,8 @@ class Recipe(Settings):
     """What a structure must fulfil to be predicted."""
     clean: CleanSettings = Field(default_factory=CleanSettings)
     """How a library is cleaned."""
+    featurize: FeaturizeSettings = Field(default_factory=FeaturizeSettings)
+    """Which graphs are built and kept for trainings."""
     adsorption: AdsorptionSettings = Field(default_factory=AdsorptionSettings)
     """Which gases a labelling puts into each structure, and how."""
     properties: tuple[LabelProperty, ...] = ()

@@ -27,6 +27,7 @@ from screenkit.cli.compare import compare
 from screenkit.cli.evaluate import evaluate
 from screenkit.cli.explain import explain
 from screenkit.cli.export import export
+from screenkit.cli.featurize import featurize
 from screenkit.cli.gcmc import gcmc
 from screenkit.cli.label import label
 from screenkit.cli.models import models
@@ -44,7 +45,8 @@ _INTERRUPTED = 128 + signal.SIGINT
 _BROKEN_PIPE = 128 + 13  # SIGPIPE, which Windows does not name
 _TOGETHER = 0.2  # seconds
 _RESUMABLE = (
-    *("rank", "train", "calibrate", "evaluate", "explain", "label", "clean", "gcmc", "campaign"),
+    *("rank", "train", "calibrate", "evaluate", "explain", "label", "clean", "featurize", "gcmc"),
+    "campaign",
 )
 # ClickException: click's, or in newer versions Typer's own copy of it.
 _COMMAND_LINE_ERROR: Any = typer.BadParameter.__mro__[2]
@@ -89,6 +91,7 @@ app.command()(campaign)
 app.command()(explain)
 app.command()(clean)
 app.command()(label)
+app.command()(featurize)
 app.command()(status)
 app.command()(logs)
 app.command()(cancel)

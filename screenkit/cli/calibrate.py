@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from screenkit.cli import options as opt
+from screenkit.cli import options_featurize as kept
 from screenkit.cli import options_sure as sure
 from screenkit.cli import options_train as own
 from screenkit.cli.options_cluster import clustered
@@ -13,7 +14,8 @@ from screenkit.cli.options_cluster import clustered
 @clustered
 def calibrate(
     labels: opt.LabelTable,
-    sources: opt.Sources,
+    sources: kept.SourcesOrGraphs = None,
+    graphs: kept.Graphs = None,
     ids: opt.Ids = None,
     recipe: opt.Recipe = None,
     model: opt.Model = None,
@@ -42,7 +44,7 @@ def calibrate(
 
     Example: screenkit calibrate labels.csv core2019.tar.xz --model old.safetensors
     """
-    said = locals()
+    said = locals() | {"sources": sources or ([graphs] if graphs else None)}
     from screenkit.cli.folder import folder_of
 
     folder = folder_of(said, "{model}-calibrated")
@@ -53,6 +55,8 @@ def calibrate(
 
     settings = recipe_of(said)
     with tracking(progress, verbose, quiet) as track:
-        done = run(labels, sources, settings, folder, track, ids=ids, half=half)
+        done = run(
+            labels, sources or [], settings, folder, track, ids=ids, half=half, graphs=graphs
+        )
     if not quiet:
-        show_scores.training(done, sources)
+        show_scores.training(done, sources or [])

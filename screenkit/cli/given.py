@@ -12,7 +12,7 @@ from screenkit.recipe import Recipe
 
 OUTSIDE = {
     "source", "sources", "ids", "labels", "recipe", "output", "dry_run", "progress", "verbose",
-    "quiet", "debug", "cluster", "run", "name", "without", "half",
+    "quiet", "debug", "cluster", "run", "name", "without", "half", "graphs",
 }  # fmt: skip
 """What to read, where to write and how to say so is not part of a study."""
 

@@ -307,8 +307,8 @@ Output = Annotated[
         parser=_path,
         callback=_free,
         help="Folder of the run. A run that was stopped goes on. \\[default: SOURCE-MODEL; of "
-        "train SOURCE-MODEL-training, of clean SOURCE-clean, of gcmc RUN/gcmc or "
-        "SOURCE-gcmc, of explain RUN/explain or SOURCE-MODEL-explain]",
+        "train SOURCE-MODEL-training, of clean SOURCE-clean, of featurize SOURCE-graphs, of gcmc "
+        "RUN/gcmc or SOURCE-gcmc, of explain RUN/explain or SOURCE-MODEL-explain]",
         rich_help_panel=OUTPUT,
     ),
 ]

@@ -24,7 +24,7 @@ Readers = Annotated[
         "--readers",
         metavar="N",
         help="With --executor dask-cuda: processes per GPU that build graphs ahead of it. "
-        "\\[default: cores / GPUs]",
+        "\\[default: (cores - 2) / GPUs]",
         rich_help_panel=CLUSTER,
     ),
 ]

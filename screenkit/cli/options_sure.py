@@ -13,9 +13,9 @@ Precision = Annotated[
     str | None,
     typer.Option(
         "--precision",
-        metavar="float32|bfloat16",
-        help="Of the network's matrix products; bfloat16 is faster where the hardware knows it. "
-        "\\[default: float32]",
+        metavar="float32|tf32|bfloat16",
+        help="Of the network's matrix products; bfloat16 is faster where the hardware knows it, "
+        "tf32 on CUDA devices. \\[default: float32]",
         rich_help_panel=MODEL,
     ),
 ]

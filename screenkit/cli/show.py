@@ -162,6 +162,7 @@ _FILES = {
     "ranking.csv": "every ok structure, best first",
     "shortlist.csv": "what --where and --top leave of it",
     "failures.csv": "every other structure, and why",
+    "graphs.h5": "every structure and what became of it; its graph is in shards/",
     "labels.csv": "every structure and its labels; give it to screenkit train",
     "labels.h5": "the same to the last digit, with units",
     "report.html": "all of this as one page",

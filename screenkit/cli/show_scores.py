@@ -63,7 +63,14 @@ def training(result: Any, sources: Sequence[Path]) -> None:
     model = result.output / "checkpoint.safetensors"
     if model.exists():
         next_command(
-            console, ["screenkit", "rank", *as_arguments(sources[:1]), "--model", str(model)]
+            console,
+            [
+                "screenkit",
+                "rank",
+                *(as_arguments(sources[:1]) or ["SOURCE"]),
+                "--model",
+                str(model),
+            ],
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from screenkit.cli import options as opt
+from screenkit.cli import options_featurize as kept
 from screenkit.cli import options_train as own
 from screenkit.cli.options_cluster import clustered
 
@@ -12,7 +13,8 @@ from screenkit.cli.options_cluster import clustered
 @clustered
 def train(
     labels: opt.LabelTable,
-    sources: opt.Sources,
+    sources: kept.SourcesOrGraphs = None,
+    graphs: kept.Graphs = None,
     ids: opt.Ids = None,
     recipe: opt.Recipe = None,
     model: opt.Network = None,
@@ -47,7 +49,7 @@ def train(
 
     Example: screenkit train labels.csv core2019.tar.xz --target co2_uptake
     """
-    said = locals()
+    said = locals() | {"sources": sources or ([graphs] if graphs else None)}
     from screenkit.cli.folder import folder_of
 
     folder = folder_of(said, "{model}-training")
@@ -58,6 +60,6 @@ def train(
 
     settings = recipe_of(said)
     with tracking(progress, verbose, quiet) as track:
-        training = run(labels, sources, settings, folder, track, ids=ids)
+        training = run(labels, sources or [], settings, folder, track, ids=ids, graphs=graphs)
     if not quiet:
-        show_scores.training(training, sources)
+        show_scores.training(training, sources or [])

@@ -128,6 +128,7 @@ def open_run(
         told.note(f"{len(library)} structures")
         if library.ignored:
             told.note(f"files left out, as they do not end in .cif: {library.ignored}")
+        del library  # its names may be many, and whoever has opened the run may need no more of it
         agree_on_plan(output, plan)
         replace_text(output / "recipe.yaml", recipe.to_yaml(again))
         keep_command(output)

@@ -22,19 +22,16 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from screenkit.crystal.library import Library
 from screenkit.errors import CheckpointError, MismatchError, UsageError
 from screenkit.flows.again import keep_command
 from screenkit.flows.calibrated import calibrated
 from screenkit.flows.lesson import CHECKPOINT, Lesson, predict_test, score_test, sizes, split_once
-from screenkit.flows.material import gather
-from screenkit.flows.parts import GRAPHS
+from screenkit.flows.parts import Ground, Structures
 from screenkit.flows.run_log import run_log
 from screenkit.flows.score import plain, write_scores
 from screenkit.flows.sure import write_calibration
 from screenkit.flows.train import Training
 from screenkit.learn.fit_settings import FitSettings
-from screenkit.learn.labels import read_labels
 from screenkit.models.catalog import model_class
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.shelf import find_checkpoint
@@ -54,6 +51,7 @@ def calibrate(
     track: Track | None = None,
     ids: Path | None = None,
     half: bool = False,
+    graphs: Path | None = None,
 ) -> Training:
     """Calibrate the recipe's model; its file stays as it is, the new one stands in `output`.
 
@@ -63,6 +61,7 @@ def calibrate(
         recipe: names the model, and says how labels are read and who builds graphs.
         output: folder of the run.
         ids: of the structures; all when not said.
+        graphs: a folder of `screenkit featurize`, in the place of sources.
         half: keep matrices of weights in 16 bits; see `Model.pack`.
 
     Raises:
@@ -71,6 +70,7 @@ def calibrate(
         ScreenkitError: whatever the steps raise.
     """
     started = time.monotonic()
+    structures = Structures(tuple(sources), ids, graphs)
     checkpoint = Checkpoint.load(find_checkpoint(recipe.model))
     if half:
         checkpoint = _packed(checkpoint)
@@ -78,10 +78,7 @@ def calibrate(
     with RunLock(output), run_log(output, track) as track:
         replace_text(output / "recipe.yaml", recipe.to_yaml("screenkit calibrate"))
         keep_command(output)
-        table = read_labels(labels, taught.labels.targets, taught.labels)
-        library = Library.open(sources, ids)
-        library = library.keep(set(table.names)) if taught.labels.only else library
-        material = gather(library, table, taught, output / GRAPHS, track)
+        material, _ = Ground.lay(labels, structures, taught, output, track).gather(taught)
         if material.digest != checkpoint.record["data_sha256"]:
             raise MismatchError(
                 f"{labels} and the {len(material.graphs)} structures that have a label there are "

@@ -60,7 +60,7 @@ def watch(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return outputs (n, M, T) and embeddings (n, E) of some rows (n,) of the material."""
     device = resolve_device(recipe.predict.device)
-    graphs = [material.graphs[row] for row in rows]
+    graphs = material.graphs.take(rows)
     return observe(checkpoint.build().to(device), graphs, recipe.fit.batch_size, device)
 
 

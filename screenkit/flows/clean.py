@@ -87,7 +87,7 @@ def clean(
     library, plan, task = _prepare(sources, recipe, output, ids)
     again = command_again("clean", sources, ids, output)
     with open_run(output, library, plan, recipe, again, track) as told:
-        task.warm_up()
+        task.warm_up(told.note)
         began = time.monotonic()
         store = run_stage(
             library,

@@ -36,7 +36,6 @@ from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
 from screenkit.store.store import Store
 from screenkit.tasks.explain import ExplainTask
-from screenkit.tasks.featurize import warm_up
 from screenkit.tasks.predict import PredictTask, count_devices, resolve_device
 from screenkit.track import Track
 
@@ -109,7 +108,7 @@ def explain(
         _own(output, plan)
         replace_text(output / RECIPE, recipe.to_yaml("screenkit explain"))
         keep_command(output)
-        warm_up(checkpoint.graph)
+        task.warm_up(told.note)
         executor = hire(recipe.run, output, count_devices(recipe.predict.device))
         store = run_stage(
             chosen.library, plan, task, executor, output, told, targets=targets, label="Explaining"

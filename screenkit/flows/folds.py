@@ -24,8 +24,8 @@ from screenkit.flows.lesson import (
     split_once,
     too_little,
 )
-from screenkit.flows.material import Material, gather
-from screenkit.flows.parts import GRAPHS, Ground, Part, train_parts
+from screenkit.flows.material import Material
+from screenkit.flows.parts import Ground, Part, train_parts
 from screenkit.flows.score import plain, write_scores
 from screenkit.learn.split import folds_by_group
 from screenkit.models.checkpoint import Checkpoint, combine
@@ -47,9 +47,9 @@ def cross(recipe: Recipe, ground: Ground) -> dict[str, Any]:
     """
     output = ground.output
     kind = next(name for name, value in recipe.cross.model_dump().items() if value)
-    material = gather(ground.library, ground.table, recipe, output / GRAPHS, ground.track)
+    material, graphs = ground.gather(recipe)
     lessons = _lessons(material, recipe)
-    parts = [Part.of(lesson, name) for name, lesson in lessons.items()]
+    parts = [Part.of(lesson, name, graphs) for name, lesson in lessons.items()]
     found = train_parts(parts, ground, recipe, {"ensemble": "member"}.get(kind, kind[:-1]))
     results = dict(zip(lessons, found, strict=True))
     tests = {name.rpartition("/")[2]: result["test"] for name, result in results.items()}

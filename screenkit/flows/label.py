@@ -101,7 +101,7 @@ def label(
     again = command_again("label", sources, ids, output)
     with open_run(output, library, plan, recipe, again, track) as told:
         told.note(f"{len(physics.targets)} labels each")
-        task.warm_up()
+        task.warm_up(told.note)
         began = time.monotonic()
         store = run_stage(
             library,

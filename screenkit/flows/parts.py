@@ -18,13 +18,15 @@ from typing import Any
 
 from screenkit.crystal.document import Document
 from screenkit.crystal.library import Library
+from screenkit.errors import UsageError
 from screenkit.executors.executor import ShardReport, Work
 from screenkit.executors.hire import hire
+from screenkit.flows.kept import Kept, agree_on_graphs
 from screenkit.flows.lesson import Lesson, examine, figures, learn
-from screenkit.flows.material import read_material
+from screenkit.flows.material import Material, gather, read_material
 from screenkit.flows.run_log import run_log
 from screenkit.flows.score import plain
-from screenkit.learn.labels import Labels
+from screenkit.learn.labels import Labels, read_labels
 from screenkit.learn.split import Split
 from screenkit.plan import Shard
 from screenkit.recipe import Recipe
@@ -39,15 +41,71 @@ RESULT = "result.json"
 """Name of what a finished part leaves in its folder."""
 
 
+@dataclass(frozen=True, slots=True)
+class Structures:
+    """Where the structures of a training come from, as the user gave it."""
+
+    sources: tuple[Path, ...] = ()
+    ids: Path | None = None
+    graphs: Path | None = None
+    """A folder of `screenkit featurize`, in the place of sources."""
+
+    def __post_init__(self) -> None:
+        if bool(self.sources) == bool(self.graphs):
+            what = "both SOURCE and --graphs" if self.sources else "no structures"
+            raise UsageError(what, hint="give SOURCE, or the folder of its graphs by --graphs")
+        if self.graphs and self.ids:
+            raise UsageError(
+                "--ids goes with SOURCE, not with --graphs",
+                hint="leave the others out of LABELS.csv",
+            )
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
     """What all trainings of a run stand on."""
 
-    library: Library
+    library: Library | None
+    """Where graphs are built from; None where they are kept in a folder."""
     table: Labels
     output: Path
     """Folder of the run."""
     track: Track
+    kept: Kept | None = None
+    """The graphs of `screenkit featurize`, in the place of a library."""
+
+    @classmethod
+    def lay(
+        cls, labels: Path, structures: Structures, recipe: Recipe, output: Path, track: Track
+    ) -> Ground:
+        """Open labels and structures, those without a label left out where the recipe says so.
+
+        Raises:
+            MismatchError: the folder learns from other graphs.
+            ScreenkitError: labels or structures cannot be read.
+        """
+        table = read_labels(labels, recipe.labels.targets, recipe.labels)
+        kept = Kept.open(structures.graphs) if structures.graphs else None
+        agree_on_graphs(output, kept)
+        if kept is not None:
+            track.note(f"graphs of {kept.folder}, SHA-256 {kept.digest}")
+            return cls(None, table, output, track, kept)
+        library = Library.open(structures.sources, structures.ids)
+        return cls(
+            library.keep(set(table.names)) if recipe.labels.only else library, table, output, track
+        )
+
+    def gather(self, recipe: Recipe, name: str = GRAPHS) -> tuple[Material, str]:
+        """Return what the recipe's network learns from, and where its graphs are: `Part.graphs`.
+
+        Args:
+            name: of the folder in that of the run where graphs are built that are not kept.
+        """
+        if self.library is not None:
+            folder = self.output / name
+            return gather(self.library, self.table, recipe, folder, self.track), name
+        assert self.kept is not None
+        return self.kept.material(self.table, recipe, self.output), str(self.kept.folder)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +119,7 @@ class Part:
     stamp: str
     """Differs for parts that differ."""
     graphs: str = GRAPHS
-    """The folder of its graphs in that of the run."""
+    """The folder of its graphs, from that of the run."""
     tested: bool = True
     """Whether the test set may be looked at."""
 
@@ -103,7 +161,7 @@ class FitTask:
         folder = self.output / part.name
         folder.mkdir(parents=True, exist_ok=True)
         with _ALONE, run_log(folder, None) as track:
-            material = read_material(self.output / part.graphs, self.table)
+            material = read_material(self.output / part.graphs, self.table, part.recipe)
             lesson = Lesson(material, part.split, part.recipe)
             learned = learn(lesson, folder, track)
             found = examine(learned, lesson, folder) if part.tested else figures(learned)

@@ -18,12 +18,12 @@ from screenkit.flows.report_campaign import campaign
 from screenkit.flows.report_explanation import explanation
 from screenkit.flows.report_gcmc import simulations
 from screenkit.flows.report_labels import METRICS
-from screenkit.flows.report_library import cleaning, labelling
+from screenkit.flows.report_library import cleaning, featurization, labelling
 from screenkit.flows.report_screening import screening
 from screenkit.flows.report_training import training
 from screenkit.report.page import PAGE, Page
 from screenkit.store.atoms_file import ATOMS_FILE
-from screenkit.store.layout import CLEAN, LABELS, PREDICTIONS
+from screenkit.store.layout import CLEAN, GRAPHS, LABELS, PREDICTIONS
 from screenkit.track import Track
 
 _log = logging.getLogger("screenkit")
@@ -35,6 +35,7 @@ _KINDS: dict[str, Callable[[Path], Page]] = {
     PREDICTIONS.file: screening,
     LABELS.file: labelling,
     CLEAN.file: cleaning,
+    GRAPHS.file: featurization,
     METRICS: training,
 }
 """Which file makes a folder that of a complete run, and who tells of it; the first one counts."""

@@ -1,4 +1,4 @@
-"""The pages of a labelling and of a cleaning, from what lies in their folders."""
+"""The pages of a labelling, a cleaning and a featurization, from what lies in their folders."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from screenkit.flows.report_facts import Folder, cost_of, library_steps
 from screenkit.report.against import Quantity
 from screenkit.report.clean_page import CleanPage, clean_page
 from screenkit.report.funnel import Step
+from screenkit.report.graphs_page import GraphsPage, graphs_page
 from screenkit.report.label_page import HenrySpread, LabelPage, Spread, label_page
 from screenkit.report.page import Page
 from screenkit.report.words import number, unit_text
-from screenkit.store.layout import CLEAN, LABELS
+from screenkit.store.layout import CLEAN, GRAPHS, LABELS
 from screenkit.store.store import Store
 
 _LOG = re.compile(r"log_henry_(?P<gas>.+)_(?P<temperature>[\d.]+)K")
@@ -103,6 +104,42 @@ def cleaning(run: Path) -> Page:
         remarks=folder.remarks,
     )
     return clean_page(told)
+
+
+def featurization(run: Path) -> Page:
+    """Return the page of a featurization.
+
+    Raises:
+        StorageError: its rows are not there, or damaged.
+        RecipeError: the recipe cannot be read.
+    """
+    folder, store = Folder.open(run), Store.open(run, GRAPHS)
+    ok = store.column("outcome") == Outcome.OK
+    said = folder.summary
+    graph = dict(said.get("graph", {}))
+    told = GraphsPage(
+        title=folder.title,
+        steps=library_steps(store),
+        codes=store.codes,
+        held={
+            "for": ", ".join(map(str, said.get("models", ()))),
+            "neighbours per atom": f"{graph.get('k', '')}, {graph.get('neighbors', '')}",
+            "order of equals": str(graph.get("ties", "")),
+            "local frames": "yes" if graph.get("frames") else "no",
+            "charges": "yes" if graph.get("charges") else "no",
+            "features": ", ".join(map(str, graph.get("features", ()))) or "none",
+            "atoms": number(said["atoms"]) if "atoms" in said else "",
+        },
+        geometry=[_quantity(store, ok, name) for name in ("n_atoms", "density_g_cm3")],
+        size=int(said.get("bytes", 0)),
+        seconds=folder.seconds,
+        structures_per_second=folder.rate,
+        cost=cost_of(folder),
+        recipe=folder.recipe_text,
+        provenance={**folder.provenance, "graphs sha256": str(said.get("graphs_sha256", ""))},
+        remarks=folder.remarks,
+    )
+    return graphs_page(told)
 
 
 def _henry(store: Store, ok: np.ndarray, match: re.Match[str], tolerance: float) -> HenrySpread:

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,7 @@ def _shortlisted(run: Path, ranked: int) -> np.ndarray:
 def _targets(ranking: Ranking) -> list[Predicted]:
     """Return the targets, the one that ranks first."""
     order = sorted(ranking.target_names, key=lambda name: name != ranking.target)
-    return [
-        Predicted(name, _label(ranking, name), ranking.values(name).astype(np.float64))
-        for name in order
-    ]
+    return [Predicted(name, _label(ranking, name), partial(ranking.values, name)) for name in order]
 
 
 def _label(ranking: Ranking, name: str) -> str:
@@ -141,16 +139,15 @@ def _values(ranking: Ranking, name: str) -> np.ndarray | None:
         return None
 
 
-def _geometry(ranking: Ranking) -> list[Quantity]:
-    found = []
+def _geometry(ranking: Ranking) -> Iterator[Quantity]:
+    """Yield what is known of the structures, one column at a time: of a million each takes 8 MB."""
     for name, label in _GEOMETRY.items():
         values = _values(ranking, name)
         if name == "volume_per_atom":
             atoms = np.maximum(ranking.values("n_atoms"), 1)
             values = ranking.values("volume_A3") / atoms
         if values is not None:
-            found.append(Quantity(name, label, values))
-    return found
+            yield Quantity(name, label, values)
 
 
 def _columns(targets: Sequence[Predicted], ranking: Ranking) -> list[Column]:

@@ -23,9 +23,11 @@ from screenkit.executors.hire import hire
 from screenkit.flows.account import Account, command_again, make_plan, open_run
 from screenkit.flows.rehearse import Rehearsal, rehearse
 from screenkit.flows.report import draw_report
+from screenkit.flows.report_screening import LOOKED_AT
 from screenkit.flows.stage import run_stage
 from screenkit.flows.sure import sureness, unsure, write_calibration
 from screenkit.models.checkpoint import Checkpoint
+from screenkit.models.memory import return_freed_memory
 from screenkit.models.shelf import find_checkpoint
 from screenkit.plan import Plan
 from screenkit.ranking.ranking import Ranking, rank, shortlist, write_failures
@@ -35,7 +37,6 @@ from screenkit.store.layout import CALIBRATION
 from screenkit.store.lock import RunLock
 from screenkit.store.merge import SHARDS
 from screenkit.store.publish import replace_text
-from screenkit.tasks.featurize import warm_up
 from screenkit.tasks.judge import columns_of
 from screenkit.tasks.predict import PredictTask, count_devices, resolve_device
 from screenkit.track import Track
@@ -82,16 +83,19 @@ def screen(
             the same call goes on when that is mended.
     """
     started = time.monotonic()
+    return_freed_memory()
     RunLock(output).refuse()  # listing the sources may take a while
     ready = _prepare(sources, recipe, output, ids)
-    library, plan, checkpoint = ready.library, ready.plan, ready.checkpoint
+    plan, checkpoint = ready.plan, ready.checkpoint
     again = command_again("rank", sources, ids, output)
-    with open_run(output, library, plan, recipe, again, track) as told:
+    with open_run(output, ready.library, plan, recipe, again, track) as told:
         told.note(f"{ready.task.checkpoint.stem} on {ready.device}")
-        warm_up(checkpoint.graph)
+        ready.task.warm_up(told.note)
         began = time.monotonic()
         executor = hire(recipe.run, output, count_devices(recipe.predict.device))
-        store = run_stage(library, plan, ready.task, executor, output, told, targets=ready.targets)
+        store = run_stage(
+            ready.library, plan, ready.task, executor, output, told, targets=ready.targets
+        )
         predicting = time.monotonic() - began
         ranking = rank(store, recipe.rank)
         result = Screening(
@@ -103,11 +107,14 @@ def screen(
             seconds=time.monotonic() - started,
             working_seconds=predicting,
             checkpoint=checkpoint,
-            library_digest=library.digest,
+            library_digest=plan.digest,
         )
+        best = result.shortlist.texts("name", 0, LOOKED_AT)
+        drawn = ready.library.keep(set(best)) if best else None
+        del ready  # the names of a million structures take 40 MB, and these are enough from here on
         _write(result, recipe, sources)
         if page:
-            draw_report(output, library, told)
+            draw_report(output, drawn, told)
         return result
 
 
@@ -143,7 +150,7 @@ def _prepare(sources: Sequence[Path], recipe: Recipe, output: Path, ids: Path | 
     checkpoint = Checkpoint.load(path)
     targets = columns_of(checkpoint, recipe.predict.level)
     recipe.rank.choose(targets)  # a slip costs a second here, the whole run later
-    device = resolve_device(recipe.predict.device)
+    device = resolve_device(recipe.predict.device, recipe.predict.precision)
     library = Library.open(sources, ids)
     plan = plan_screening(library, checkpoint, recipe)
     task = PredictTask(

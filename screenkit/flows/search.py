@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from screenkit.errors import RecipeError, UsageError
 from screenkit.flows.lesson import Lesson, examine, learn, split_once
-from screenkit.flows.material import gather, graph_settings, network_settings
+from screenkit.flows.material import graph_settings, network_settings
 from screenkit.flows.parts import GRAPHS, Ground, Part, train_parts
 from screenkit.learn.propose import Range, Trial, Value, propose
 from screenkit.ranking.table import lines, number_cells, text_cells
@@ -36,6 +37,9 @@ def search(recipe: Recipe, ground: Ground) -> dict[str, Any]:
     """
     settings = recipe.search
     refuse_ranges(recipe)
+    if ground.kept is not None:
+        for end in _ends(recipe):
+            ground.kept.refuse(end)
     trials: list[Trial] = []
     while len(trials) < (settings.trials or 0):
         stop = min(len(trials) + settings.together, settings.trials or 0)
@@ -63,9 +67,15 @@ def refuse_ranges(recipe: Recipe) -> None:
         raise UsageError(
             "no settings to search", hint="name them in a recipe: `search: {ranges: ...}`"
         )
+    for end in _ends(recipe):
+        network_settings(end)
+
+
+def _ends(recipe: Recipe) -> Iterator[Recipe]:
+    """Yield the recipe with each end of its ranges, and each choice, one at a time."""
     for key, values in recipe.search.ranges.items():
         for value in values.ends if isinstance(values, Range) else values:
-            network_settings(recipe.vary({key: value}))
+            yield recipe.vary({key: value})
 
 
 def _try(proposed: dict[int, dict[str, Value]], recipe: Recipe, ground: Ground) -> dict[int, float]:
@@ -92,8 +102,8 @@ def _lesson(chosen: Recipe, recipe: Recipe, ground: Ground) -> tuple[Lesson, str
     graphs = GRAPHS
     if wanted != graph_settings(recipe):
         graphs += "-" + hashlib.sha256(wanted.model_dump_json().encode()).hexdigest()[:8]
-    material = gather(ground.library, ground.table, chosen, ground.output / graphs, ground.track)
-    return Lesson(material, split_once(material, chosen), chosen), graphs
+    material, place = ground.gather(chosen, graphs)
+    return Lesson(material, split_once(material, chosen), chosen), place
 
 
 def _folder(number: int) -> str:

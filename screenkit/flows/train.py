@@ -17,17 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from screenkit.crystal.library import Library
 from screenkit.errors import UsageError
 from screenkit.flows.again import keep_command
 from screenkit.flows.folds import cross
 from screenkit.flows.lesson import CHECKPOINT, Lesson, examine, learn, split_once
-from screenkit.flows.material import gather, network_settings
-from screenkit.flows.parts import GRAPHS, Ground
+from screenkit.flows.material import network_settings
+from screenkit.flows.parts import Ground, Structures
 from screenkit.flows.report import draw_report
 from screenkit.flows.run_log import run_log
 from screenkit.flows.search import search
-from screenkit.learn.labels import read_labels
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.recipe import Recipe
 from screenkit.store.layout import HIGH, LOW, OOD, OOD_DISTANCE, RESERVED, SPREAD
@@ -63,8 +61,13 @@ def train(
     output: Path,
     track: Track | None = None,
     ids: Path | None = None,
+    graphs: Path | None = None,
 ) -> Training:
     """Train the recipe's network on a labelled library; goes on where an earlier run stopped.
+
+    Args:
+        ids: names of the structures that count; all when not said.
+        graphs: a folder of `screenkit featurize`, in the place of sources.
 
     Raises:
         UsageError: the recipe names no target, or asks for several things at once.
@@ -72,28 +75,25 @@ def train(
         ScreenkitError: whatever the steps raise.
     """
     started = time.monotonic()
+    structures = Structures(tuple(sources), ids, graphs)
     _refuse(recipe)
     with RunLock(output), run_log(output, track) as track:
         replace_text(output / "recipe.yaml", recipe.to_yaml("screenkit train"))
         keep_command(output)
-        table = read_labels(labels, recipe.labels.targets, recipe.labels)
-        library = Library.open(sources, ids)
-        if recipe.labels.only:
-            library = library.keep(set(table.names))
-        ground = Ground(library, table, output, track)
+        ground = Ground.lay(labels, structures, recipe, output, track)
         if recipe.search.trials:
             metrics = search(recipe, ground)
         elif any(recipe.cross.model_dump().values()):
             metrics = cross(recipe, ground)
         else:
             metrics = _train_once(recipe, ground)
-        draw_report(output, library, track)
+        draw_report(output, ground.library, track)
         return Training(output, metrics, time.monotonic() - started)
 
 
 def _train_once(recipe: Recipe, ground: Ground) -> dict[str, Any]:
     output, track = ground.output, ground.track
-    material = gather(ground.library, ground.table, recipe, output / GRAPHS, track)
+    material, _ = ground.gather(recipe)
     lesson = Lesson(material, split_once(material, recipe), recipe)
     return examine(learn(lesson, output, track), lesson, output)
 

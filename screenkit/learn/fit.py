@@ -21,6 +21,7 @@ from screenkit.graph.graph import Graph
 from screenkit.learn.fit_settings import FitSettings
 from screenkit.models.catalog import model_class
 from screenkit.models.contract import Model
+from screenkit.models.memory import keep_freed_memory
 from screenkit.models.weights_file import from_safetensors, to_safetensors
 from screenkit.settings import Settings
 
@@ -112,6 +113,7 @@ def fit(
     Raises:
         CheckpointError: there is no such model.
     """
+    keep_freed_memory()
     torch.manual_seed(settings.seed)
     network = model_class(model)(model_settings, train.labels.shape[1]).to(device)
     if state is None:

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy.special import betaincinv
 
 from screenkit.learn.hits import share_of, truly_best
 
@@ -97,6 +96,8 @@ class Best:
         return self._bound(self.found(threshold), library, confidence)
 
     def _bound(self, share: float, library: int | None, confidence: float) -> float:
+        from scipy.special import betaincinv  # a tenth of a second, where no recall is asked for
+
         size = self.size(library)
         kept = share * size
         return float(betaincinv(kept, size - kept + 1, 1.0 - confidence)) if kept > 0 else 0.0

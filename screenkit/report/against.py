@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ FEW = 600
 MARKED = 500
 """Points of the shortlist that are drawn; the best of them."""
 _ACROSS = 44  # hexagons along x
+_TOGETHER = 2**16  # points
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +41,19 @@ def against(
         chosen: (m,) places of those on the shortlist, the best first; None where there is none.
     """
     known = np.isfinite(x.values) & np.isfinite(y.values)
-    xs, ys = x.values[known].astype(float), y.values[known].astype(float)
-    if not xs.size:
+    xs, ys = (one.values[known].astype(float, copy=False) for one in (x, y))
+    count = len(xs)
+    if not count:
         return None
     (left, right), (low, high) = (span(np.array(middle_of(values))) for values in (xs, ys))
     inside = (xs >= left) & (xs <= right) & (ys >= low) & (ys <= high)
     beyond = int((~inside).sum())
-    layers, table = _crowd(xs[inside], ys[inside], (left, right), (low, high))
+    if beyond:
+        xs = xs[inside]
+        ys = ys[inside]
+    layers, table = _crowd(xs, ys, (left, right), (low, high))
     kind = "hexagon" if isinstance(layers[0], Hexagons) else "dot"
-    caption = f"{len(xs)} structures" + ("." if kind == "dot" else ", counted by hexagon.")
+    caption = f"{count} structures" + ("." if kind == "dot" else ", counted by hexagon.")
     legend = []
     if chosen is not None and len(chosen):
         best = chosen[known[chosen]][:MARKED]
@@ -95,12 +101,18 @@ def hexagons_of(
     width = (across[1] - across[0]) / _ACROSS
     rows = max(1, round(_ACROSS * frame / math.sqrt(3)))
     tall = (up[1] - up[0]) / rows  # of two rows of hexagons
-    u, v = (xs - across[0]) / width, (ys - up[0]) / tall
-    first = np.stack([np.floor(u + 0.5), np.floor(v + 0.5)])
-    second = np.stack([np.floor(u) + 0.5, np.floor(v) + 0.5])
-    distance = [(u - one[0]) ** 2 + 3 * (v - one[1]) ** 2 for one in (first, second)]
-    middles = np.where(distance[0] <= distance[1], first, second)
-    places, counts = np.unique(middles, axis=1, return_counts=True)
+    found: Counter[tuple[float, float]] = Counter()
+    for start in range(0, len(xs), _TOGETHER):
+        part = slice(start, start + _TOGETHER)
+        u, v = (xs[part] - across[0]) / width, (ys[part] - up[0]) / tall
+        first = np.stack([np.floor(u + 0.5), np.floor(v + 0.5)])
+        second = np.stack([np.floor(u) + 0.5, np.floor(v) + 0.5])
+        distance = [(u - one[0]) ** 2 + 3 * (v - one[1]) ** 2 for one in (first, second)]
+        middles = np.where(distance[0] <= distance[1], first, second)
+        there, many = np.unique(middles, axis=1, return_counts=True)
+        found.update(dict(zip(zip(*there.tolist(), strict=True), many.tolist(), strict=True)))
+    places = np.array(sorted(found)).reshape(-1, 2).T
+    counts = np.array([found[place] for place in sorted(found)])
     return Hexagons(
         across[0] + places[0] * width, up[0] + places[1] * tall, counts, width, tall * 2 / 3
     )

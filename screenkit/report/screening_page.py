@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -27,8 +27,13 @@ class Predicted:
     name: str
     label: str
     """With its unit."""
-    values: np.ndarray
-    """(n,) the best structure first."""
+    read: Callable[[], np.ndarray]
+    """Returns `values`; asked for them when they are needed, and one target at a time."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """(n,) the best structure first."""
+        return self.read()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +51,7 @@ class ScreeningPage:
     """The one that ranks first."""
     chosen: np.ndarray
     """(m,) places of the shortlist in the ranking."""
-    geometry: Sequence[Quantity]
+    geometry: Iterable[Quantity]
     """What is known of the structures that are ranked, beside predictions."""
     shortlist: ShortlistTable
     listed: int
@@ -149,10 +154,11 @@ def _scores(told: ScreeningPage) -> list[Figure]:
     charts: list[Chart | None] = []
     for i, target in enumerate(told.targets):
         name = "score" if i == 0 else f"score-{file_stem(target.name)}"
-        known = np.isfinite(target.values)
-        picked = target.values[told.chosen]
+        values = target.values
+        known = values[np.isfinite(values)].astype(np.float64)
+        picked = values[told.chosen].astype(np.float64)
         picked = picked[np.isfinite(picked)]
-        charts.append(histogram(name, f"{target.name}", target.label, target.values[known], picked))
+        charts.append(histogram(name, f"{target.name}", target.label, known, picked))
     return [Figure.of(chart) for chart in charts if chart is not None]
 
 

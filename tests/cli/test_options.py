@@ -15,6 +15,7 @@ from screenkit.cli import (
     options_campaign,
     options_clean,
     options_cluster,
+    options_featurize,
     options_gcmc,
     options_label,
     options_runs,
@@ -27,6 +28,7 @@ from screenkit.cli.campaign import campaign
 from screenkit.cli.clean import clean
 from screenkit.cli.evaluate import evaluate
 from screenkit.cli.explain import explain
+from screenkit.cli.featurize import featurize
 from screenkit.cli.gcmc import prepare
 from screenkit.cli.label import label
 from screenkit.cli.rank import rank
@@ -46,10 +48,13 @@ from screenkit.tasks.clean import CleanSettings
 from screenkit.tasks.explain_settings import ExplainSettings
 from screenkit.tasks.predict_settings import PredictSettings
 
-COMMANDS = [rank, calibrate, clean, label, train, evaluate, explain, select, prepare, campaign]
+COMMANDS = [
+    *(rank, calibrate, clean, label, featurize, train, evaluate, explain, select, prepare),
+    campaign,
+]
 OUTSIDE_THE_RECIPE = {
     "source", "sources", "ids", "labels", "recipe", "output", "progress", "verbose", "quiet",
-    "debug", "half", "dry_run", "run", "name", "without", "command", "json",
+    "debug", "half", "dry_run", "run", "name", "without", "command", "json", "graphs",
 }  # fmt: skip
 """What to read, where to write and how to say so is not part of a study."""
 FOR_TWO_FIELDS = {"splits"}
@@ -59,6 +64,7 @@ OPTIONS = {
     for name, value in (
         vars(options)
         | vars(options_clean)
+        | vars(options_featurize)
         | vars(options_label)
         | vars(options_sure)
         | vars(options_train)

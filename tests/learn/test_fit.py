@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from screenkit.crystal.neighbors import find_neighbors
 from screenkit.graph.batch import collate
 from screenkit.graph.build import build_graph
 from screenkit.learn.fit import Examples, FitState, fit, valid_error
 from screenkit.learn.fit_settings import FitSettings
+from screenkit.models.catalog import model_class
 from screenkit.models.knagcn import KNagcn, KNagcnSettings
 from tests.crystals import random_crystal
 
@@ -148,3 +150,29 @@ def test_the_validation_error_is_a_mean_over_targets_and_not_over_labels():
     log_loss = (np.log(2.0) + np.log(4.0)) / 2  # probabilities 1/2 and 3/4 of being inside
     assert valid_error(outputs, given) == pytest.approx((log_loss + 1.0) / 2)
     assert np.isnan(valid_error(outputs, Examples([None] * 3, labels * np.nan)))
+
+
+@pytest.mark.parametrize("name", ["knagcn", "cgcnn", "aecgcnn", "mofcgcnn"])
+def test_batch_norms_are_settled_by_whole_batches(name):
+    # More atoms than a network takes at once when it predicts: pieces of a batch vary less.
+    kind = model_class(name)
+    settings = kind.settings_class(width=8)
+    graph = kind.graph_settings(settings)
+    crystals = [random_crystal(seed, atoms=20) for seed in range(30)]
+    given = [build_graph(one, find_neighbors(one, graph.k, graph.ties), graph) for one in crystals]
+    labelled = Examples(given, np.linspace(-1, 1, 30, dtype=np.float32)[:, None])
+    once = FitSettings(epochs=1, batch_size=30, norm_batches=1)
+    *_, state = fit(name, settings, labelled, labelled, once)
+    network = kind(settings, 1)
+    network.load_state_dict(state.best)
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.BatchNorm1d)]
+    settled = {norm: (norm.running_mean.clone(), norm.running_var.clone()) for norm in norms}
+    seen = {}
+    for norm in norms:
+        norm.register_forward_pre_hook(lambda m, rows: seen.update({m: rows[0].detach()}))
+    network.train()(collate(given))
+    assert seen
+    for norm, rows in seen.items():  # a network may have norms that it does not use
+        mean, variance = settled[norm]
+        np.testing.assert_allclose(mean, rows.mean(0), rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(variance, rows.var(0), rtol=1e-3, atol=1e-5)

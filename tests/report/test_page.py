@@ -82,7 +82,7 @@ def told(**changed: Any) -> ScreeningPage:
         "lead": EVIL,
         "steps": [Step("in the library", 50), Step(EVIL, 40, EVIL), Step("on the shortlist", 5)],
         "codes": {"overlap": 8, EVIL: 2},
-        "targets": [Predicted("uptake", f"uptake ({EVIL})", values)],
+        "targets": [Predicted("uptake", f"uptake ({EVIL})", lambda: values)],
         "chosen": np.arange(5),
         "geometry": [Quantity(EVIL, EVIL, np.linspace(0, 1, 40))],
         "shortlist": ShortlistTable(rows, [Column("uptake", EVIL)], portraits),
@@ -132,7 +132,7 @@ def test_the_page_says_how_many_are_left_after_each_step_and_why():
 
 
 def test_a_study_without_a_good_structure_has_a_page_too():
-    empty = Predicted("uptake", "uptake", np.empty(0))
+    empty = Predicted("uptake", "uptake", lambda: np.empty(0))
     page = screening_page(
         told(
             targets=[empty],

@@ -1,0 +1,69 @@
+"""The graphs of a library as one page.
+
+Not covered: structures one by one; they are in `graphs.h5` and `failures.csv`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from screenkit.report.against import Quantity
+from screenkit.report.figures import Figure, side_by_side
+from screenkit.report.funnel import Step, funnel
+from screenkit.report.page import Page, Section, again, facts, file_stem, opening, reasons
+from screenkit.report.spread import histogram
+from screenkit.report.words import duration, number
+
+
+@dataclass(frozen=True, eq=False)
+class GraphsPage:
+    """What the page tells."""
+
+    title: str
+    steps: Sequence[Step]
+    codes: Mapping[str, int]
+    """Structures by reason, those that are not `ok`."""
+    held: Mapping[str, str]
+    """What the graphs hold, by name."""
+    geometry: Sequence[Quantity]
+    """Of those that are `ok`."""
+    size: int
+    """Bytes."""
+    seconds: float
+    structures_per_second: float
+    cost: Mapping[str, str]
+    recipe: str
+    provenance: Mapping[str, str]
+    remarks: Sequence[str] = ()
+
+
+def graphs_page(told: GraphsPage) -> Page:
+    """Return the page."""
+    total = told.steps[0].left
+    cards = [
+        (number(total), "structures"),
+        (number(told.steps[-1].left), "have a graph"),
+        (f"{told.size / 1e6:.3g} MB", "on disk"),
+        (duration(told.seconds), "this run"),
+        (number(told.structures_per_second), "structures per second"),
+    ]
+    way = funnel(told.steps)
+    spreads = [
+        histogram(file_stem(q.name), q.name, q.label, q.values[q.values == q.values])
+        for q in told.geometry
+    ]
+    shapes = [Figure.of(chart) for chart in spreads if chart is not None]
+    sections = [
+        opening(cards, told.remarks),
+        Section("From the library to the graphs", way.html + reasons(told.codes, total), "Kept"),
+        Section("What a graph holds", facts(told.held), "Graphs"),
+        Section(
+            "What the structures are like", side_by_side(shapes), "Structures",
+            "Those that have a graph.",
+        ),
+        Section("Cost", facts(told.cost)),
+        again(told.provenance, told.recipe),
+    ]  # fmt: skip
+    lead = "The graphs of a library, built once, for any number of trainings."
+    return Page.of("featurization", told.title, lead, sections, [way, *shapes])
