@@ -1,9 +1,15 @@
-"""Structures per second and peak memory, beside a peer, as ratios in one run.
+"""Seconds and memory beside those of peers and the limits of the machine, as ratios in one run.
 
-    python -m benchmarks.graphs SOURCE      reading and graphs, against pymatgen
+    python -m benchmarks                    every stage from a CIF to a row, peers, ceilings
+    python -m benchmarks.linear             cost against the size of a library, and against atoms
+    python -m benchmarks.plots              their drawings and tables, into docs/
     python -m benchmarks.rank SOURCE        the whole of `screenkit rank`, and its memory
+    python -m benchmarks.training           seconds per epoch, beside PyTorch Geometric's
+    python -m benchmarks.feed               what it costs to feed a device
+    python -m benchmarks.executors SOURCE   workers against one process
     python -m benchmarks.henry DATA         Henry coefficients, against numpy and RASPA3
     python -m benchmarks.widom DATA OUT     what RASPA3 says of them; wants raspalib
+    python -m benchmarks.million            what the driver takes for up to a million structures
     python -m benchmarks.resume              a run over 300 000 structures that are all done
     python -m benchmarks.kills SOURCE        a run that is killed again and again
     python -m benchmarks.slurm_faults SOURCE   rows of Slurm jobs, whatever happens to them

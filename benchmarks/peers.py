@@ -1,6 +1,6 @@
 """What others do for the same structures: their readers, their neighbours, their networks.
 
-Needs `ase`, `matscipy` and `torch_geometric` beside the package; a peer that is not installed is
+`ase`, `matscipy` and `torch_geometric` come with the extra `peers`; one that is not installed is
 left out. The networks have weights as torch draws them: their speed does not hang on them.
 """
 
@@ -39,6 +39,14 @@ def neighbors_by_pymatgen(structure: Structure) -> tuple[np.ndarray, np.ndarray]
         indices.append([neighbor[2] for neighbor in nearest] + [0] * missing)
         distances.append([neighbor[1] for neighbor in nearest] + [RADIUS + 1.0] * missing)
     return np.array(indices), np.array(distances)
+
+
+def tensors(
+    structure: Structure, indices: np.ndarray, distances: np.ndarray
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return species (n,), neighbours and distances (n, k) as the network takes them."""
+    species = torch.tensor([site.specie.Z for site in structure])
+    return species, torch.from_numpy(indices), torch.from_numpy(distances).float()
 
 
 def read_by_ase(data: bytes) -> Any:
@@ -87,24 +95,41 @@ class PublishedCgcnn(nn.Module):
         return self.output(softplus(self.hidden(softplus(pooled))))
 
 
-def convolutions_of_pyg(layers: int = 3) -> Callable[..., torch.Tensor]:
-    """Return CGCNN's convolutions and pooling as PyTorch Geometric has them."""
+def cgcnn_of_pyg(layers: int = 3) -> nn.Module:
+    """Return CGCNN as PyTorch Geometric has it: of species (n,), pairs (2, e), their Gaussians
+    (e, centres) and the crystal of each atom (n,)."""
     from torch_geometric.nn import CGConv, global_mean_pool
 
-    embedding = nn.Embedding(119, WIDTH)
-    layers_ = nn.ModuleList(
-        CGConv(WIDTH, dim=len(CENTRES), batch_norm=True) for _ in range(layers)
-    ).eval()
-    head = nn.Sequential(nn.Linear(WIDTH, 128), nn.Softplus(), nn.Linear(128, 1))
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embedding = nn.Embedding(119, WIDTH)
+            self.convolutions = nn.ModuleList(
+                CGConv(WIDTH, dim=len(CENTRES), batch_norm=True) for _ in range(layers)
+            )
+            self.head = nn.Sequential(nn.Linear(WIDTH, 128), nn.Softplus(), nn.Linear(128, 1))
+
+        def forward(
+            self, species: torch.Tensor, pairs: torch.Tensor, edges: torch.Tensor,
+            owner: torch.Tensor,
+        ) -> Any:  # fmt: skip
+            atoms = self.embedding(species)
+            for convolution in self.convolutions:
+                atoms = convolution(atoms, pairs, edges)
+            return self.head(global_mean_pool(atoms, owner))
+
+    return Network()
+
+
+def convolutions_of_pyg(layers: int = 3) -> Callable[..., torch.Tensor]:
+    """Return the same, ready to predict, of distances (e,) in the place of Gaussians."""
+    network = cgcnn_of_pyg(layers).eval()
 
     def forward(
         species: torch.Tensor, pairs: torch.Tensor, distances: torch.Tensor, owner: torch.Tensor
     ) -> torch.Tensor:
-        atoms = embedding(species)
         edges = torch.exp(-(((distances[:, None] - CENTRES) / 0.2) ** 2))
-        for layer in layers_:
-            atoms = layer(atoms, pairs, edges)
-        pooled: torch.Tensor = head(global_mean_pool(atoms, owner))
-        return pooled
+        predicted: torch.Tensor = network(species, pairs, edges, owner)
+        return predicted
 
     return forward

@@ -40,19 +40,19 @@ def repeat(source: Path, count: int, archive: Path) -> None:
                 written += 1
 
 
-def peak_memory(process: subprocess.Popen[bytes]) -> float:
-    """Wait for a process; return the peak of what it and its children hold, MiB."""
-    root, peak = psutil.Process(process.pid), 0
+def peak_memory(process: subprocess.Popen[bytes]) -> tuple[float, float]:
+    """Wait for a process; return the peaks of what it and its children hold, and it alone, MiB."""
+    root, peak, alone = psutil.Process(process.pid), 0, 0
     while process.poll() is None:
-        held = 0
+        held = []
         for member in [root, *_children(root)]:
             try:
-                held += member.memory_full_info().pss
+                held.append(member.memory_full_info().pss)
             except psutil.Error:
-                continue
-        peak = max(peak, held)
+                held.append(0)
+        peak, alone = max(peak, sum(held)), max(alone, held[0])
         time.sleep(0.2)
-    return peak / 2**20
+    return peak / 2**20, alone / 2**20
 
 
 def _children(root: psutil.Process) -> list[psutil.Process]:
@@ -67,7 +67,7 @@ def run(library: Path, model: str, folder: Path, options: list[str]) -> dict[str
     command += ["-o", str(folder), "--progress", "none", "-q", *options]
     started = time.monotonic()
     with subprocess.Popen(command) as process:
-        peak = peak_memory(process)
+        peak, alone = peak_memory(process)
     if process.returncode:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}")
     summary = json.loads((folder / "summary.json").read_text())
@@ -77,6 +77,7 @@ def run(library: Path, model: str, folder: Path, options: list[str]) -> dict[str
         "seconds": round(time.monotonic() - started, 1),
         "structures per second": summary["structures_per_second"],
         "peak memory, MiB": round(peak),
+        "of the driver, MiB": round(alone),
     }
 
 

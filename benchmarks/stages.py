@@ -1,236 +1,259 @@
-"""Each stage from a CIF to a row, beside what others do and what the machine could do; one core.
+"""What takes turns in one run: each of our stages from a CIF to a row, peers, ceilings, passes.
 
-    python -m benchmarks.stages SOURCE [SOURCE ...] [--structures 40] [--rounds 5]
-
-All stages and peers take turns within a round, so that a busy machine is as bad for one as for the
-other; a figure is the median of its rounds, a ratio the median of the rounds' ratios. Times are
-wall time per structure on one thread, files in the system's cache.
+`python -m benchmarks` runs it.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
+import itertools
 import tempfile
-import time
-import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
 
 from benchmarks import peers
-from benchmarks.record import keep
+from benchmarks.ceilings import ceilings, gflop, products
+from benchmarks.passes import OurPass, PublishedPass, checkpoint_of, peak_memory
+from benchmarks.sample import Sample, choose, lay_out
+from benchmarks.timing import Stage, quickest, ratio, time_rounds
 from screenkit.crystal.checks import CheckSettings, check
 from screenkit.crystal.cif import read_cif
-from screenkit.crystal.library import Library
-from screenkit.crystal.neighbors import find_neighbors
-from screenkit.errors import CrystalError
+from screenkit.crystal.crystal import Crystal
+from screenkit.crystal.document import Document
+from screenkit.crystal.neighbors import Neighbors, find_neighbors
 from screenkit.graph.batch import GraphBatch, collate, pack
 from screenkit.graph.build import build_graph
-from screenkit.models.catalog import model_class
+from screenkit.graph.graph import Graph
+from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.contract import Model
-from screenkit.models.knagcn import KNagcn, KNagcnSettings
-from screenkit.plan import Shard
-from screenkit.store.row import Row
-from screenkit.store.shard_file import write_shard
+from screenkit.store.shard_file import ShardFile, read_shard, shard_path, write_shard
+from screenkit.tasks.featurize import featurize
+from screenkit.tasks.predict_settings import Precision
 
-GRAPH = KNagcn.graph_settings(KNagcnSettings())
 MODELS = ("knagcn", "cgcnn", "aecgcnn")
+WHOLE = ("knagcn", "cgcnn")
+"""Models that go end to end."""
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 BATCH_ATOMS = 4096
-Work = Callable[[], object]
 
 
-def sample(source: Path, count: int) -> tuple[list[bytes], list[Any]]:
-    """Return texts and crystals, spread over a library; those that the checks leave out are not."""
-    library = Library.open([source])
-    step = max(1, len(library) // count)
-    texts, crystals = [], []
-    for (document,) in library.deliver((i, i + 1) for i in range(0, len(library), step)):
-        try:
-            crystal = read_cif(document.read(), document.name)
-            check(crystal, find_neighbors(crystal, GRAPH.k), CheckSettings())
-        except CrystalError:
-            continue
-        texts.append(document.read())
-        crystals.append(crystal)
-    return texts, crystals
+def graphs_of(sample: Sample, checkpoint: Checkpoint) -> list[Graph]:
+    settings = checkpoint.graph
+    return [
+        build_graph(crystal, find_neighbors(crystal, settings.k, settings.ties), settings)
+        for crystal in sample.crystals
+    ]
 
 
-def batches(crystals: list[Any], model: Model) -> list[GraphBatch]:
-    settings = model.graph_settings(model.settings)
-    graphs = (
-        build_graph(c, find_neighbors(c, settings.k, settings.ties), settings) for c in crystals
-    )
-    return [collate(some) for some in pack(graphs, BATCH_ATOMS)]
-
-
-def ours(texts: list[bytes], crystals: list[Any], folder: Path) -> dict[str, Work]:
-    """Return each of our stages, over all structures."""
-    neighbors = [find_neighbors(c, GRAPH.k, GRAPH.ties) for c in crystals]
+def reading(sample: Sample, checkpoint: Checkpoint) -> dict[str, Stage]:
+    """Return our stages from text to graph, one by one, and all as a screening does them."""
+    settings, crystals = checkpoint.graph, sample.crystals
+    neighbors = [find_neighbors(c, settings.k, settings.ties) for c in crystals]
     both = list(zip(crystals, neighbors, strict=True))
-    rows = [Row(c.name, n_atoms=len(c), values=(0.0,) * 5) for c in crystals]
-    shards = iter(range(10**9))
-    work: dict[str, Work] = {
-        "parse": lambda: [read_cif(text, "x") for text in texts],
-        "neighbours": lambda: [find_neighbors(c, GRAPH.k, GRAPH.ties) for c in crystals],
-        "checks": lambda: [check(c, n, CheckSettings()) for c, n in both],
-        "graph": lambda: [build_graph(c, n, GRAPH) for c, n in both],
-        "write": lambda: write_shard(
-            folder, Shard(next(shards), 0, len(rows)), rows, [f"t{i}" for i in range(5)], "stamp"
+    documents = [
+        Document(c.name, c.name, data=t) for c, t in zip(crystals, sample.texts, strict=True)
+    ]
+    work = {
+        "reading and graph": lambda: list(
+            featurize(documents, CheckSettings(), settings, {}, None)
         ),
+        "parse": lambda: [read_cif(text, "x") for text in sample.texts],
+        "neighbours": lambda: [find_neighbors(c, settings.k, settings.ties) for c in crystals],
+        "checks": lambda: _check_all(both),
+        "graph": lambda: [build_graph(c, n, settings) for c, n in both],
     }
-    for name in MODELS:
-        model = model_class(name)(model_class(name).settings_class(), 5).eval()
-        given = batches(crystals, model)
-        work[f"forward {name}"] = lambda m=model, g=given: [m(batch) for batch in g]  # type: ignore[misc]
-    return work
+    return {name: Stage(do, len(sample)) for name, do in work.items()}
 
 
-def theirs(texts: list[bytes], crystals: list[Any]) -> dict[str, Work]:
+def _check_all(both: Sequence[tuple[Crystal, Neighbors]]) -> None:
+    for crystal, neighbors in both:
+        check(crystal, neighbors, CheckSettings())
+
+
+def forwards(sample: Sample, checkpoints: dict[str, Checkpoint]) -> dict[str, Stage]:
+    """Return the forward pass of each model in each precision, batches of usual size."""
+    stages = {}
+    for name, checkpoint in checkpoints.items():
+        network = checkpoint.build()
+        batches = [collate(some) for some in pack(graphs_of(sample, checkpoint), BATCH_ATOMS)]
+        for precision in PRECISIONS:
+            do = partial(_forward, network, batches, precision == "bfloat16")
+            stages[f"forward {name} {precision}"] = Stage(do, len(sample))
+    return stages
+
+
+def _forward(network: Model, batches: Sequence[GraphBatch], coarse: bool) -> None:
+    for batch in batches:
+        with torch.autocast("cpu", torch.bfloat16, enabled=coarse):
+            network.each(batch)
+
+
+def written(shard: ShardFile, folder: Path) -> Stage:
+    """Return the writing of a full shard."""
+    rows, places = shard.rows(), (folder / f"written-{i}" for i in itertools.count())
+    return Stage(
+        lambda: write_shard(
+            next(places), shard.shard, rows, shard.targets, "stamp", dict(shard.arrays)
+        ),
+        len(rows),
+    )
+
+
+def theirs(sample: Sample, cgcnn: Checkpoint) -> dict[str, Stage]:
     """Return what peers do of the same."""
-    structures = [peers.read_by_pymatgen(text) for text in texts]
+    structures, atoms = sample.structures, sample.atoms
     found = [peers.neighbors_by_pymatgen(structure) for structure in structures]
-    work: dict[str, Work] = {
-        "parse, pymatgen": lambda: [peers.read_by_pymatgen(text) for text in texts],
-        "neighbours, pymatgen": lambda: [peers.neighbors_by_pymatgen(s) for s in structures],
-    }
+    given = [peers.tensors(s, *near) for s, near in zip(structures, found, strict=True)]
     network = peers.PublishedCgcnn().eval()
-    alone = []
-    for structure, (indices, distances) in zip(structures, found, strict=True):
-        species = torch.tensor([site.specie.Z for site in structure])
-        alone.append((species, torch.tensor(indices), torch.tensor(distances).float()))
-    work["forward cgcnn, written out"] = lambda: [network(*g, [len(g[0])]) for g in alone]
-    if peers.installed("ase", "matscipy"):
-        atoms = [peers.read_by_ase(text) for text in texts]
-        work["parse, ase"] = lambda: [peers.read_by_ase(text) for text in texts]
+    work = {
+        "parse, pymatgen": lambda: [peers.read_by_pymatgen(text) for text in sample.texts],
+        "neighbours, pymatgen": lambda: [peers.neighbors_by_pymatgen(s) for s in structures],
+        "forward cgcnn, written out": lambda: [network(*g, [len(g[0])]) for g in given],
+    }
+    if atoms:
+        work["parse, ase"] = lambda: [peers.read_by_ase(text) for text in sample.texts]
         work["neighbours, matscipy"] = lambda: [peers.neighbors_by_matscipy(a) for a in atoms]
     if peers.installed("torch_geometric"):
         forward = peers.convolutions_of_pyg()
-        cgcnn = model_class("cgcnn")
-        given = []
-        for batch in batches(crystals, cgcnn(cgcnn.settings_class(), 1)):
+        edges = []
+        for some in pack(graphs_of(sample, cgcnn), BATCH_ATOMS):
+            batch = collate(some)
             n, k = batch.neighbors.shape
-            pairs = torch.stack([batch.neighbors.flatten(), torch.arange(n).repeat_interleave(k)])
-            given.append((batch.species, pairs, batch.distances.flatten(), batch.owner))
-        work["forward cgcnn, PyTorch Geometric"] = lambda: [forward(*g) for g in given]
-    return work
-
-
-def ceilings(texts: list[bytes], crystals: list[Any], folder: Path) -> dict[str, Work]:
-    """Return what the machine needs for the least that must be done."""
-    paths = []
-    for i, text in enumerate(texts):
-        paths.append(folder / f"{i}.cif")
-        paths[-1].write_bytes(text)
-    buffer = np.frombuffer(b"".join(texts), np.uint8)
-    settings = KNagcnSettings()
-    inputs = settings.own_width + settings.k * (
-        settings.edge_width + settings.geometry_width + settings.width
-    )
-    atoms = sum(map(len, crystals))
-    given = torch.randn(min(atoms, BATCH_ATOMS), inputs)
-    weight = torch.randn(inputs, settings.width)
-    times = settings.layers * atoms / len(given)
-
-    def product() -> None:
-        for _ in range(round(times)):
-            given @ weight
-
+            centres = torch.arange(n).repeat_interleave(k)
+            pairs = torch.stack([batch.neighbors.flatten().long(), centres])
+            distances = batch.distances.flatten().float()
+            edges.append((batch.species.long(), pairs, distances, batch.owner.long()))
+        work["forward cgcnn, PyTorch Geometric"] = lambda: [forward(*e) for e in edges]
     return {
-        "ceiling: read the files": lambda: [path.read_bytes() for path in paths],
-        "ceiling: touch each byte": lambda: int(buffer.sum(dtype=np.int64)),
-        "ceiling: products of k-NAGCN's shapes": product,
+        name: Stage(do, len(sample), warm=not name.startswith("forward"))
+        for name, do in work.items()
     }
 
 
-def time_rounds(work: dict[str, Work], rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of each work, round by round; the first round does not count."""
-    seconds: dict[str, list[float]] = {name: [] for name in work}
-    with torch.inference_mode():
-        for turn in range(rounds + 1):
-            for name, do in work.items():
-                started = time.perf_counter()
-                do()
-                if turn:
-                    seconds[name].append(time.perf_counter() - started)
-    return seconds
+def all_stages(sample: Sample, files: list[Path], library: Path, folder: Path) -> dict[str, Stage]:
+    """Return all that is timed, in the order of its turns.
+
+    Args:
+        files: the structures, each once.
+        library: a shard of them, again and again under new names.
+    """
+    checkpoints = {name: Checkpoint.load(checkpoint_of(name, folder)) for name in MODELS}
+    first = OurPass(library, "knagcn", "float32", folder)
+    first()
+    (shard,) = first.plan.shards
+    path = shard_path(folder / "rows-knagcn-float32-0", shard)
+    whole = {
+        f"end to end {model} {precision}": OurPass(library, model, precision, folder / "whole")
+        for model in WHOLE
+        for precision in PRECISIONS
+    }
+    graphs = graphs_of(sample, checkpoints["knagcn"])
+    return {
+        **reading(sample, checkpoints["knagcn"]),
+        **forwards(sample, checkpoints),
+        "write": written(read_shard(path, shard, first.plan.stamp), folder),
+        **{name: Stage(done, len(done)) for name, done in whole.items()},
+        "end to end, published path": Stage(PublishedPass(files, folder), len(sample), warm=True),
+        **theirs(sample, checkpoints["cgcnn"]),
+        **ceilings(sample, files, graphs, path, len(shard)),
+        **{
+            name: stage
+            for model in WHOLE
+            for name, stage in products(model, sample.n_atoms, len(sample)).items()
+        },
+    }
 
 
-def ratios(seconds: dict[str, list[float]]) -> dict[str, float]:
-    """Return how many times as long peers and ceilings take as our stages, by rounds."""
-
-    def over(others: tuple[str, ...], own: tuple[str, ...]) -> float | None:
-        if not all(name in seconds for name in others + own):
-            return None
-        pairs = zip(
-            zip(*(seconds[name] for name in others), strict=True),
-            zip(*(seconds[name] for name in own), strict=True),
-            strict=True,
+def compare(seconds: dict[str, list[float]]) -> dict[str, dict[str, float]]:
+    """Return how many times as long peers and ceilings take as we do, by rounds."""
+    published, read = "end to end, published path", "ceiling: read the files"
+    pairs: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+        "pymatgen over ours, parse": (("parse, pymatgen",), ("parse",)),
+        "ase over ours, parse": (("parse, ase",), ("parse",)),
+        "pymatgen over ours, neighbours": (("neighbours, pymatgen",), ("neighbours",)),
+        "matscipy over ours, neighbours": (("neighbours, matscipy",), ("neighbours",)),
+        "pymatgen over ours, reading and graph": (
+            ("parse, pymatgen", "neighbours, pymatgen"),
+            ("reading and graph",),
+        ),
+        "share of touching each byte, parse": (("ceiling: touch each byte",), ("parse",)),
+        "share of a plain read, files to crystals": ((read,), (read, "parse")),
+        "share of a copy, neighbours, checks and graph": (
+            ("ceiling: copy the graphs",),
+            ("neighbours", "checks", "graph"),
+        ),
+        "share of a plain read and a copy, files to graphs": (
+            (read, "ceiling: copy the graphs"),
+            (read, "reading and graph"),
+        ),
+        "share of a plain write, write": (("ceiling: write the bytes",), ("write",)),
+    }
+    pyg = ("forward cgcnn, PyTorch Geometric",)
+    least = (read, "ceiling: copy the graphs", "ceiling: write the bytes")
+    for precision in PRECISIONS:
+        pairs[f"PyTorch Geometric over ours, cgcnn {precision}"] = (
+            pyg,
+            (f"forward cgcnn {precision}",),
         )
-        return round(statistics.median(sum(a) / sum(b) for a, b in pairs), 2)
-
-    reading = ("parse", "neighbours", "checks", "graph")
-    published = ("parse, pymatgen", "neighbours, pymatgen", "forward cgcnn, written out")
-    told = {
-        "pymatgen over ours, parse": over(("parse, pymatgen",), ("parse",)),
-        "ase over ours, parse": over(("parse, ase",), ("parse",)),
-        "pymatgen over ours, neighbours": over(("neighbours, pymatgen",), ("neighbours",)),
-        "matscipy over ours, neighbours": over(("neighbours, matscipy",), ("neighbours",)),
-        "PyTorch Geometric over ours, cgcnn": over(
-            ("forward cgcnn, PyTorch Geometric",), ("forward cgcnn",)
-        ),
-        "published path over ours, end to end, knagcn": over(
-            published, (*reading, "write", "forward knagcn")
-        ),
-        "published path over ours, end to end, cgcnn": over(
-            published, (*reading, "write", "forward cgcnn")
-        ),
-        "share of the rate of a plain product, knagcn": over(
-            ("ceiling: products of k-NAGCN's shapes",), ("forward knagcn",)
-        ),
-        "share of touching each byte, parse": over(("ceiling: touch each byte",), ("parse",)),
-    }
+    for model, precision in itertools.product(WHOLE, PRECISIONS):
+        which = f"{model} {precision}"
+        whole, product = (f"end to end {which}",), f"ceiling: product {which}"
+        pairs |= {
+            f"published path over ours, end to end {which}": ((published,), whole),
+            f"share of a plain product, {which}": ((product,), (f"forward {which}",)),
+            f"share of all ceilings, end to end {which}": ((*least, product), whole),
+            f"share of writing, end to end {which}": (("write",), whole),
+        }
+    told = {name: ratio(seconds, *pair) for name, pair in pairs.items()}
     return {name: value for name, value in told.items() if value is not None}
 
 
-def measure(source: Path, count: int, rounds: int) -> dict[str, Any]:
-    texts, crystals = sample(source, count)
-    atoms = sum(map(len, crystals))
+def measure(source: Path, count: int, most_atoms: int, rounds: int) -> dict[str, Any]:
+    """Return all figures of one library.
+
+    Raises:
+        ValueError: no structure of it can be read by all.
+    """
+    sample = choose(source, count, most_atoms)
+    if not len(sample):
+        raise ValueError(f"{source}: nobody can read any of {count} structures: {sample.left_out}")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        work = {
-            **ours(texts, crystals, folder / "shards"),
-            **theirs(texts, crystals),
-            **ceilings(texts, crystals, folder),
-        }
-        seconds = time_rounds(work, rounds)
-    each = {name: statistics.median(times) / len(texts) for name, times in seconds.items()}
-    reading = sum(each[name] for name in ("parse", "neighbours", "checks", "graph"))
+        (folder / "whole").mkdir()
+        files = lay_out(sample, folder / "library")
+        once = folder / "once"
+        once.mkdir()
+        for path in files:
+            (once / path.name).hardlink_to(path)
+        stages = all_stages(sample, files, folder / "library", folder)
+        seconds = time_rounds(stages, rounds)
+        memory = {who: peak_memory(who, once) for who in ("ours", "published")}
+        memory["ours, a full shard"] = peak_memory("ours", folder / "library")
+    for model, precision in itertools.product(WHOLE, PRECISIONS):
+        product = f"product {model} {precision}"
+        seconds[f"ceiling: {product}"] = quickest(
+            seconds, f"{product}, torch.mm", f"{product}, oneDNN"
+        )
+    each = {name: median(times) for name, times in seconds.items()}
+    atoms = sample.n_atoms / len(sample)
     return {
-        "source": source.name,
-        "structures": len(texts),
-        "mean atoms": round(atoms / len(texts)),
-        "rounds": rounds,
-        "ms per structure": {name: round(1e3 * value, 4) for name, value in each.items()},
-        "ms per 400 atoms, reading plus graph": round(1e3 * reading * len(texts) / atoms * 400, 3),
-        "ratios": ratios(seconds),
+        "source": sample.source,
+        "structures": len(sample),
+        "left out": sample.left_out,
+        "mean atoms": round(atoms, 1),
+        "ms per structure": {name: float(f"{1e3 * s:.4g}") for name, s in each.items()},
+        "ms per 400 atoms, reading and graph": round(
+            1e3 * each["reading and graph"] / atoms * 400, 3
+        ),
+        "GFLOP/s": {
+            name: round(gflop(name.split()[1], atoms) / seconds)
+            for name, seconds in each.items()
+            if name.startswith(("product", "forward knagcn ", "forward cgcnn "))
+        },
+        "ratios": compare(seconds),
+        "peak memory, MiB": memory,
     }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("sources", type=Path, nargs="+")
-    parser.add_argument("--structures", type=int, default=40)
-    parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    for source in given.sources:
-        keep("stages", measure(source, given.structures, given.rounds))
-
-
-if __name__ == "__main__":
-    main()

@@ -41,11 +41,12 @@ def main(calibrated: Path, labels: Path, libraries: list[Path]) -> None:
     table = read_labels(
         labels, checkpoint.targets, LabelSettings(group_column=str(record["split_by"]))
     )
-    material = read_material(calibrated / "graphs", table)
+    network = checkpoint.settings.model_dump()
+    recipe = Recipe(model=checkpoint.model, network=network).override(device="cpu")
+    material = read_material(calibrated / "graphs", table, recipe)
     fit = record["fit"]
     groups = material.labels.groups
     split = split_by_group(groups, fit["valid_fraction"], fit["test_fraction"], fit["seed"])
-    recipe = Recipe.parse("predict: {device: cpu}")
     apart = np.concatenate([split.valid, split.test])
     outputs, seen = watch(checkpoint, material, apart, recipe)
     values, spreads = checkpoint.judge(outputs)
