@@ -20,6 +20,7 @@ from screenkit.crystal.neighbors import find_neighbors
 from screenkit.errors import CrystalError, Outcome
 from screenkit.graph.graph import GraphSettings
 from screenkit.models.knagcn import KNagcn, KNagcnSettings
+from screenkit.models.memory import keep_freed_memory
 from screenkit.tasks.featurize import featurize
 
 FEWEST, MOST = 380, 400
@@ -68,6 +69,7 @@ def read_all(document: Document, settings: GraphSettings) -> None:
 
 def against_atoms(source: Path, rounds: int) -> dict[str, Any]:
     """Return ms per structure for each size, and how straight the line is that they make."""
+    keep_freed_memory()  # as workers do
     crystal, settings = find_cell(source), KNagcn.graph_settings(KNagcnSettings())
     stages, atoms = {}, []
     for shape in SHAPES:

@@ -23,6 +23,7 @@ from screenkit.executors.executor import ShardReport
 from screenkit.executors.readers import Parcel, readers
 from screenkit.graph.build import build_graph
 from screenkit.graph.graph import Graph, GraphSettings, stack, unstack
+from screenkit.models.memory import keep_freed_memory
 from screenkit.plan import Shard
 from screenkit.store.layout import GRAPHS
 from screenkit.store.row import Row
@@ -122,6 +123,7 @@ def _pack(
     half: bool,
 ) -> Parcel:
     """Return rows, and the graphs of those that are `ok` side by side: few arrays travel light."""
+    keep_freed_memory()
     results = list(featurize(documents, checks, graph, lost, known))
     graphs = [built.halved() if half else built for _, built in results if built is not None]
     return Parcel([row for row, _ in results], stack(graphs) if graphs else {})
@@ -201,6 +203,7 @@ class FeaturizeTask:
     def __call__(
         self, shard: Shard, documents: Sequence[Document], lost: Mapping[str, str] = {}
     ) -> ShardReport:
+        keep_freed_memory()
         started = time.monotonic()
         results = list(featurize_ahead(documents, self.checks, self.graph, lost, self.known))
         rows = [row for row, _ in results]
