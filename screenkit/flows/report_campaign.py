@@ -30,7 +30,13 @@ def campaign(run: Path) -> Page:
     said = folder.summary
     try:
         told = CampaignPage(
-            title=f"{run.resolve().name}: campaign",
+            about=folder.about(
+                {
+                    "last model": str(said.get("model") or ""),
+                    "last ranking": str(said.get("report") or said.get("ranking") or ""),
+                },
+                title=f"{run.resolve().name}: campaign",
+            ),
             target=str(said["target"]),
             unit=str(said["unit"]),
             lead=f"In search of the {'largest' if said['better'] == 'max' else 'smallest'} "
@@ -40,12 +46,6 @@ def campaign(run: Path) -> Page:
             asked=int(said["asked"]),
             rounds=[_round(one) for one in said["rounds"]],
             best=[dict(one) for one in said["best"]],
-            provenance={
-                **folder.provenance,
-                "last model": str(said.get("model") or ""),
-                "last ranking": str(said.get("report") or said.get("ranking") or ""),
-            },
-            recipe=folder.recipe_text,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(

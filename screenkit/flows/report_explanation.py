@@ -42,7 +42,7 @@ def explanation(run: Path) -> Page:
     target, names = ranking.target, ranking.target_names
     others = [name for name in names if name != target]
     told = ExplainPage(
-        title=str(said.get("title", folder.title)),
+        about=folder.about(title=str(said.get("title", ""))),
         method=_METHODS.get(str(said.get("weights")), ""),
         structures=store.outcomes["ok"],
         atoms=int(said.get("atoms", 0)),
@@ -52,9 +52,6 @@ def explanation(run: Path) -> Page:
         tables=[_table(run, kind, file, target) for kind, file in KINDS.items()],
         structures_drawn=_first(_pictures(run, ranking, folder.recipe.explain.draw), _ROOM),
         counts=store.outcomes,
-        recipe=folder.recipe_text,
-        provenance=folder.provenance,
-        remarks=folder.remarks,
     )
     return explain_page(told)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from screenkit.errors import SourceError
@@ -15,6 +16,7 @@ from screenkit.flows.again import Command
 from screenkit.flows.runs import RECIPE
 from screenkit.recipe import Recipe
 from screenkit.report.funnel import Step
+from screenkit.report.page import About
 from screenkit.report.words import duration, number
 from screenkit.store.store import Store
 
@@ -76,6 +78,29 @@ class Folder:
         """What a reader must know first."""
         return [str(remark) for remark in self.summary.get("remarks", ())]
 
+    def about(
+        self,
+        provenance: Mapping[str, str] = MappingProxyType({}),
+        cost: Mapping[str, str] = MappingProxyType({}),
+        title: str = "",
+    ) -> About:
+        """Return what every page says of its run.
+
+        Args:
+            provenance: what comes beside that of the folder.
+            cost: likewise.
+            title: where it is not the folder's.
+        """
+        return About(
+            title=title or self.title,
+            recipe=self.recipe_text,
+            provenance={**self.provenance, **provenance},
+            remarks=self.remarks,
+            cost={**_cost_of(self), **cost},
+            seconds=self.seconds,
+            rate=self.rate,
+        )
+
     @property
     def seconds(self) -> float:
         """Wall time of the last run; NaN where it is not known."""
@@ -124,7 +149,7 @@ def library_steps(store: Store) -> list[Step]:
     return [*steps, Step("pass the checks", counts["ok"], left)]
 
 
-def cost_of(folder: Folder) -> dict[str, str]:
+def _cost_of(folder: Folder) -> dict[str, str]:
     """Return what a run has cost, and what a larger library would."""
     computed, cores = folder.summary.get("computed"), folder.summary.get("cores")
     told = {

@@ -44,16 +44,16 @@ def simulations(run: Path) -> Page:
         ) from None
     engines = sorted({deck.engine for deck in decks.decks})
     told = GcmcPage(
-        title=f"{run.resolve().name}: simulations",
+        about=folder.about(
+            {
+                "chosen from": decks.run,
+                "engine": " ".join([*engines, decks.version]),
+                "settings sha256": decks.settings_digest,
+            },
+            _cost(results),
+            f"{run.resolve().name}: simulations",
+        ),
         results=results,
-        cost=_cost(results),
-        recipe=folder.recipe_text,
-        provenance={
-            **folder.provenance,
-            "chosen from": decks.run,
-            "engine": " ".join([*engines, decks.version]),
-            "settings sha256": decks.settings_digest,
-        },
     )
     return gcmc_page(told)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from screenkit.adsorption.henry import misses
 from screenkit.errors import Outcome
-from screenkit.flows.report_facts import Folder, cost_of, library_steps
+from screenkit.flows.report_facts import Folder, library_steps
 from screenkit.report.against import Quantity
 from screenkit.report.clean_page import CleanPage, clean_page
 from screenkit.report.funnel import Step
@@ -57,19 +57,13 @@ def labelling(run: Path) -> Page:
     across = [_quantity(store, ok, name) for name in _ACROSS if _has(store, name)]
     pairs = [(x, y) for y in logs for x in across] or _pairs(store, ok)
     told = LabelPage(
-        title=folder.title,
+        about=folder.about(),
         steps=library_steps(store),
         codes=store.codes,
         henry=henry,
         tolerance=tolerance,
         others=others,
         pairs=pairs,
-        seconds=folder.seconds,
-        structures_per_second=folder.rate,
-        cost=cost_of(folder),
-        recipe=folder.recipe_text,
-        provenance=folder.provenance,
-        remarks=folder.remarks,
     )
     return label_page(told)
 
@@ -89,19 +83,13 @@ def cleaning(run: Path) -> Page:
     rule = "left out" if said.get("drop_duplicates") else "kept, as --drop-duplicates is not given"
     names = ["density_g_cm3", *(str(t["name"]) for t in store.targets if "hash" not in t["name"])]
     told = CleanPage(
-        title=folder.title,
+        about=folder.about(),
         steps=[*library_steps(store), Step("kept", kept, f"{twice}: {rule}")],
         codes=store.codes,
         flagged={str(k): int(v) for k, v in dict(said.get("flagged", {})).items()},
         duplicates=duplicates,
         geometry=[_quantity(store, ok, name) for name in names],
         pairs=_pairs(store, ok),
-        seconds=folder.seconds,
-        structures_per_second=folder.rate,
-        cost=cost_of(folder),
-        recipe=folder.recipe_text,
-        provenance=folder.provenance,
-        remarks=folder.remarks,
     )
     return clean_page(told)
 
@@ -118,7 +106,7 @@ def featurization(run: Path) -> Page:
     said = folder.summary
     graph = dict(said.get("graph", {}))
     told = GraphsPage(
-        title=folder.title,
+        about=folder.about({"graphs sha256": str(said.get("graphs_sha256", ""))}),
         steps=library_steps(store),
         codes=store.codes,
         held={
@@ -132,12 +120,6 @@ def featurization(run: Path) -> Page:
         },
         geometry=[_quantity(store, ok, name) for name in ("n_atoms", "density_g_cm3")],
         size=int(said.get("bytes", 0)),
-        seconds=folder.seconds,
-        structures_per_second=folder.rate,
-        cost=cost_of(folder),
-        recipe=folder.recipe_text,
-        provenance={**folder.provenance, "graphs sha256": str(said.get("graphs_sha256", ""))},
-        remarks=folder.remarks,
     )
     return graphs_page(told)
 

@@ -22,7 +22,7 @@ from screenkit.crystal.library import Library
 from screenkit.errors import ScreenkitError
 from screenkit.flows.missed import Known, missed_by
 from screenkit.flows.portraits import portraits, weighed_of
-from screenkit.flows.report_facts import Folder, cost_of, library_steps
+from screenkit.flows.report_facts import Folder, library_steps
 from screenkit.flows.report_labels import evaluation_of
 from screenkit.flows.run_sources import library_of
 from screenkit.ranking.ranking import Ranking, rank
@@ -83,7 +83,7 @@ def screening(run: Path, sources: Sequence[Path] = (), library: Library | None =
     evaluation = evaluation_of(run)
     held = [*_calibration(run, folder, doubts), *(evaluation.held if evaluation else ())]
     told = ScreeningPage(
-        title=folder.title,
+        about=folder.about(cost=_simulations(ranking, places, folder)),
         lead=_lead(ranking, folder),
         steps=_steps(ranking, store, folder, len(places)),
         codes=store.codes,
@@ -94,12 +94,6 @@ def screening(run: Path, sources: Sequence[Path] = (), library: Library | None =
         listed=len(places),
         held=held,
         doubts=doubts,
-        seconds=folder.seconds,
-        rate=folder.rate,
-        cost={**cost_of(folder), **_simulations(ranking, places, folder)},
-        recipe=folder.recipe_text,
-        provenance=folder.provenance,
-        remarks=folder.remarks,
         kind="evaluation" if evaluation else "screening",
         apart=_apart(folder),
         missed=_missed(ranking, places, run, folder),

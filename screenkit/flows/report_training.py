@@ -35,7 +35,10 @@ def training(run: Path) -> Page:
         raise StorageError(f"cannot read {run / METRICS}", hint="train again, or mend the file")
     held = held_of(run / TESTED, metrics, "structures kept apart from training")
     told = TrainingPage(
-        title=f"{run.resolve().name}: {metrics.get('model', '')}",
+        about=folder.about(
+            {"labels": folder.recipe.labels.source, **versions()},
+            title=f"{run.resolve().name}: {metrics.get('model', '')}",
+        ),
         lead=escape(_lead(metrics)),
         cards=_cards(metrics),
         scores=score_tables(metrics),
@@ -43,12 +46,6 @@ def training(run: Path) -> Page:
         history=_history(metrics),
         parts=_parts(metrics),
         trials=_trials(run),
-        provenance={
-            **folder.provenance,
-            "labels": folder.recipe.labels.source,
-            **versions(),
-        },
-        recipe=folder.recipe_text,
     )
     return training_page(told)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from screenkit.report.chart import Axis, Chart, Line, Points, span
 from screenkit.report.figures import Figure, side_by_side
-from screenkit.report.page import Page, Section, again, opening, table
+from screenkit.report.page import About, Page, Section, table
 from screenkit.report.words import figure, number
 
 
@@ -33,7 +33,7 @@ class RoundTold:
 class CampaignPage:
     """What the page tells."""
 
-    title: str
+    about: About
     target: str
     unit: str
     lead: str
@@ -42,9 +42,6 @@ class CampaignPage:
     rounds: Sequence[RoundTold]
     best: Sequence[Mapping[str, object]]
     """`name`, `value`, `error`, `round`; the best first."""
-    provenance: Mapping[str, str]
-    recipe: str
-    remarks: Sequence[str] = ()
 
 
 def campaign_page(told: CampaignPage) -> Page:
@@ -59,15 +56,15 @@ def campaign_page(told: CampaignPage) -> Page:
     ]
     figures = [Figure.of(chart) for chart in _charts(told, unit)]
     sections = [
-        opening(cards, told.remarks),
+        told.about.opening(cards),
         Section("Round by round", side_by_side(figures) + _rounds(told, unit), "Rounds"),
         Section(
             "The best that were found", _best(told, unit), "Best",
             "Simulated or looked up, not predicted.",
         ),
-        again(told.provenance, told.recipe),
+        *told.about.closing(),
     ]  # fmt: skip
-    return Page.of("campaign", told.title, escape(told.lead), sections, figures)
+    return Page.of("campaign", told.about.title, escape(told.lead), sections, figures)
 
 
 def _charts(told: CampaignPage, unit: str) -> list[Chart]:

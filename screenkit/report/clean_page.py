@@ -12,16 +12,16 @@ from html import escape
 from screenkit.report.against import Quantity, against
 from screenkit.report.figures import Figure, side_by_side
 from screenkit.report.funnel import Step, funnel
-from screenkit.report.page import Page, Section, again, facts, file_stem, opening, reasons, table
+from screenkit.report.page import About, Page, Section, file_stem, reasons, table
 from screenkit.report.spread import histogram
-from screenkit.report.words import duration, number
+from screenkit.report.words import number
 
 
 @dataclass(frozen=True, eq=False)
 class CleanPage:
     """What the page tells."""
 
-    title: str
+    about: About
     steps: Sequence[Step]
     codes: Mapping[str, int]
     """Structures by reason, those that are not `ok`."""
@@ -32,12 +32,6 @@ class CleanPage:
     """Of those that are `ok`."""
     pairs: Sequence[tuple[Quantity, Quantity]]
     """What is drawn against what: across, up."""
-    seconds: float
-    structures_per_second: float
-    cost: Mapping[str, str]
-    recipe: str
-    provenance: Mapping[str, str]
-    remarks: Sequence[str] = ()
 
 
 def clean_page(told: CleanPage) -> Page:
@@ -47,8 +41,7 @@ def clean_page(told: CleanPage) -> Page:
         (number(total), "structures"),
         (number(told.steps[-1].left), "kept"),
         (number(told.duplicates), "equal an earlier one"),
-        (duration(told.seconds), "this run"),
-        (number(told.structures_per_second), "structures per second"),
+        *told.about.pace(),
     ]
     way = funnel(told.steps)
     spreads = [
@@ -64,18 +57,17 @@ def clean_page(told: CleanPage) -> Page:
     shapes = [Figure.of(chart) for chart in spreads if chart is not None]
     shown = [Figure.of(chart) for chart in pairs if chart is not None]
     sections = [
-        opening(cards, told.remarks),
+        told.about.opening(cards),
         Section("From the library to what is kept", way.html + reasons(told.codes, total), "Kept"),
         Section("What was odd but accepted", _flagged(told.flagged), "Warnings"),
         Section(
             "What the structures are like", side_by_side(shapes + shown), "Structures",
             "Those that pass the checks.",
         ),
-        Section("Cost", facts(told.cost)),
-        again(told.provenance, told.recipe),
+        *told.about.closing(),
     ]  # fmt: skip
     lead = "Which structures of the library are worth computing with, and which are there twice."
-    return Page.of("cleaning", told.title, lead, sections, [way, *shapes, *shown])
+    return Page.of("cleaning", told.about.title, lead, sections, [way, *shapes, *shown])
 
 
 def _flagged(flagged: Mapping[str, int]) -> str:

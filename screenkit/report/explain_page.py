@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 
-from screenkit.report.page import Page, Section, again, opening, table
+from screenkit.report.page import About, Page, Section, table
 from screenkit.report.words import figure, number
 
 _LINES = 20
@@ -56,7 +56,7 @@ class Drawing:
 class ExplainPage:
     """What the page tells."""
 
-    title: str
+    about: About
     method: str
     """What the weights are, in sentences."""
     structures: int
@@ -70,9 +70,6 @@ class ExplainPage:
     structures_drawn: Sequence[Drawing]
     counts: Mapping[str, int]
     """Structures by outcome."""
-    recipe: str
-    provenance: Mapping[str, str] = field(default_factory=dict)
-    remarks: Sequence[str] = ()
 
 
 def explain_page(told: ExplainPage) -> Page:
@@ -90,7 +87,7 @@ def explain_page(told: ExplainPage) -> Page:
         maps += f"<details><summary>The other targets</summary>{more}</details>"
     drawn = "".join(_figure(drawing, "") for drawing in told.structures_drawn)
     sections = [
-        opening(cards, told.remarks),
+        told.about.opening(cards),
         Section(
             "Structures, the best first",
             f'<div class="figures">{drawn}</div>',
@@ -101,9 +98,9 @@ def explain_page(told: ExplainPage) -> Page:
         else Section("", ""),
         Section("By element", maps, "Elements"),
         *(Section(one.title, _table(one), one.kind) for one in told.tables),
-        again(told.provenance, told.recipe),
+        *told.about.closing(),
     ]
-    return Page.of("explanation", told.title, escape(told.method), sections, ())
+    return Page.of("explanation", told.about.title, escape(told.method), sections, ())
 
 
 def _figure(drawing: Drawing, kind: str) -> str:

@@ -6,7 +6,7 @@ Not covered: the outputs of an engine themselves; they lie in the folders of the
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -15,7 +15,7 @@ import numpy as np
 from screenkit.report.chart import Axis, Chart, Layer, Line, Points, span
 from screenkit.report.figures import Figure, side_by_side
 from screenkit.report.funnel import Step, funnel
-from screenkit.report.page import Page, Section, again, facts, file_stem, opening, table
+from screenkit.report.page import About, Page, Section, file_stem, table
 from screenkit.report.words import duration, figure, number
 
 _LISTED = 500
@@ -56,12 +56,8 @@ class Result:
 class GcmcPage:
     """What the page tells."""
 
-    title: str
+    about: About
     results: Sequence[Result]
-    cost: Mapping[str, str]
-    recipe: str
-    provenance: Mapping[str, str]
-    remarks: Sequence[str] = ()
 
 
 def gcmc_page(told: GcmcPage) -> Page:
@@ -87,16 +83,15 @@ def gcmc_page(told: GcmcPage) -> Page:
     compared = _figures(_compared(told.results))
     isotherms = _figures(_isotherms(told.results))
     sections = [
-        opening(cards, told.remarks),
+        told.about.opening(cards),
         Section("From decks to loadings", way.html + _codes(told.results), "Funnel"),
         Section("Prediction and simulation", side_by_side(compared), "Predictions"),
         Section("Loadings", _table(told.results), "Loadings", "Absolute, with error bars."),
         Section("Isotherms", side_by_side(isotherms)),
-        Section("Cost", facts(told.cost)),
-        again(told.provenance, told.recipe),
+        *told.about.closing(),
     ]
     lead = "Grand-canonical Monte Carlo: what each simulation found, and what of it is believed."
-    return Page.of("simulations", told.title, lead, sections, [way, *compared, *isotherms])
+    return Page.of("simulations", told.about.title, lead, sections, [way, *compared, *isotherms])
 
 
 def _figures(charts: Sequence[Chart]) -> list[Figure]:

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from screenkit.report.against import Quantity
 from screenkit.report.figures import Figure, side_by_side
 from screenkit.report.funnel import Step, funnel
-from screenkit.report.page import Page, Section, again, facts, file_stem, opening, reasons
+from screenkit.report.page import About, Page, Section, facts, file_stem, reasons
 from screenkit.report.spread import histogram
-from screenkit.report.words import duration, number
+from screenkit.report.words import number
 
 
 @dataclass(frozen=True, eq=False)
 class GraphsPage:
     """What the page tells."""
 
-    title: str
+    about: About
     steps: Sequence[Step]
     codes: Mapping[str, int]
     """Structures by reason, those that are not `ok`."""
@@ -30,12 +30,6 @@ class GraphsPage:
     """Of those that are `ok`."""
     size: int
     """Bytes."""
-    seconds: float
-    structures_per_second: float
-    cost: Mapping[str, str]
-    recipe: str
-    provenance: Mapping[str, str]
-    remarks: Sequence[str] = ()
 
 
 def graphs_page(told: GraphsPage) -> Page:
@@ -45,8 +39,7 @@ def graphs_page(told: GraphsPage) -> Page:
         (number(total), "structures"),
         (number(told.steps[-1].left), "have a graph"),
         (f"{told.size / 1e6:.3g} MB", "on disk"),
-        (duration(told.seconds), "this run"),
-        (number(told.structures_per_second), "structures per second"),
+        *told.about.pace(),
     ]
     way = funnel(told.steps)
     spreads = [
@@ -55,15 +48,14 @@ def graphs_page(told: GraphsPage) -> Page:
     ]
     shapes = [Figure.of(chart) for chart in spreads if chart is not None]
     sections = [
-        opening(cards, told.remarks),
+        told.about.opening(cards),
         Section("From the library to the graphs", way.html + reasons(told.codes, total), "Kept"),
         Section("What a graph holds", facts(told.held), "Graphs"),
         Section(
             "What the structures are like", side_by_side(shapes), "Structures",
             "Those that have a graph.",
         ),
-        Section("Cost", facts(told.cost)),
-        again(told.provenance, told.recipe),
+        *told.about.closing(),
     ]  # fmt: skip
     lead = "The graphs of a library, built once, for any number of trainings."
-    return Page.of("featurization", told.title, lead, sections, [way, *shapes])
+    return Page.of("featurization", told.about.title, lead, sections, [way, *shapes])

@@ -14,9 +14,9 @@ import numpy as np
 from screenkit.report.against import Quantity, against
 from screenkit.report.figures import Figure, side_by_side
 from screenkit.report.funnel import Step, funnel
-from screenkit.report.page import Page, Section, again, facts, file_stem, opening, reasons, table
+from screenkit.report.page import About, Page, Section, file_stem, reasons, table
 from screenkit.report.spread import histogram
-from screenkit.report.words import duration, figure, number
+from screenkit.report.words import figure, number
 
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -64,7 +64,7 @@ class HenrySpread:
 class LabelPage:
     """What the page tells."""
 
-    title: str
+    about: About
     steps: Sequence[Step]
     codes: Mapping[str, int]
     """Structures by reason, those that are not `ok`."""
@@ -75,12 +75,6 @@ class LabelPage:
     """Labels of other kinds."""
     pairs: Sequence[tuple[Quantity, Quantity]]
     """What is drawn against what: across, up."""
-    seconds: float
-    structures_per_second: float
-    cost: Mapping[str, str]
-    recipe: str
-    provenance: Mapping[str, str]
-    remarks: Sequence[str] = ()
 
 
 def label_page(told: LabelPage) -> Page:
@@ -89,28 +83,26 @@ def label_page(told: LabelPage) -> Page:
     cards = [
         (number(total), "structures"),
         (number(ok), "labelled"),
-        (duration(told.seconds), "this run"),
-        (figure(told.structures_per_second), "structures per second"),
+        *told.about.pace(),
     ]
     way = funnel(told.steps)
     henry, others, pairs = _henry(told.henry), _others(told.others), _pairs(told.pairs)
     spreads = [one.logs for one in told.henry] + list(told.others)
     sections = [
-        opening(cards, told.remarks),
+        told.about.opening(cards),
         Section("From the library to the labels", way.html + reasons(told.codes, total), "Funnel"),
         Section("Henry coefficients", side_by_side(henry), "Henry"),
         Section("Estimated errors", _accuracy(told.henry, told.tolerance), "Errors"),
         Section("Pores and other labels", side_by_side(others), "Pores"),
         Section("Labels and structure", side_by_side(pairs), "Structure"),
         Section("Quantiles", _quantiles(spreads)),
-        Section("Cost", facts(told.cost)),
-        again(told.provenance, told.recipe),
+        *told.about.closing(),
     ]
     lead = (
         "Labels from physics: every number is computed from the structure, none is predicted by a "
         "model."
     )
-    return Page.of("labels", told.title, lead, sections, [way, *henry, *others, *pairs])
+    return Page.of("labels", told.about.title, lead, sections, [way, *henry, *others, *pairs])
 
 
 def _henry(henry: Sequence[HenrySpread]) -> list[Figure]:

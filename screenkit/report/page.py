@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
 from screenkit.report.figures import Figure, write_figures
 from screenkit.report.script import SCRIPT
 from screenkit.report.style import STYLE
-from screenkit.report.words import number
+from screenkit.report.words import duration, figure, number
 from screenkit.store.publish import replace_text
 
 PAGE = "report.html"
@@ -103,6 +104,44 @@ def _section(section: Section, place: int) -> str:
     return f'<section id="s{place}">{head}{note}{section.body}</section>'
 
 
+@dataclass(frozen=True, eq=False)
+class About:
+    """What every page says of its run."""
+
+    title: str
+    recipe: str = ""
+    """As used, in YAML."""
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    """What one needs to do it again, in the order shown."""
+    remarks: Sequence[str] = ()
+    """What a reader must know first."""
+    cost: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = math.nan
+    """Wall time of the last run."""
+    rate: float = math.nan
+    """Structures per second; NaN where it did nothing itself."""
+
+    def pace(self) -> list[tuple[str, str]]:
+        """Return cards of how long it took."""
+        rate = number(self.rate) if self.rate >= 100 else figure(self.rate)
+        return [(duration(self.seconds), "this run"), (rate, "structures per second")]
+
+    def opening(self, cards: Sequence[tuple[str, str]], doubts: Sequence[str] = ()) -> Section:
+        """Return the first section: figures at a glance, and what a reader must know first."""
+        return Section("", card_row(cards) + remark_list([*self.remarks, *doubts]))
+
+    def closing(self) -> tuple[Section, Section]:
+        """Return the last sections: what it has cost, and how to do it again."""
+        shown = (
+            f"<details><summary>The recipe as used</summary><pre>{escape(self.recipe)}</pre>"
+            "</details>"
+            if self.recipe
+            else ""
+        )
+        again = Section("To do it again", facts(self.provenance) + shown, "Provenance")
+        return Section("Cost", facts(self.cost)), again
+
+
 def document(title: str, body: str) -> str:
     """Return a page of our style that asks nothing of the network; pictures stand in it as data.
 
@@ -119,11 +158,6 @@ def document(title: str, body: str) -> str:
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>"
         f"<body><main>{body}</main><script>{SCRIPT}</script></body></html>\n"
     )
-
-
-def opening(cards: Sequence[tuple[str, str]], remarks: Sequence[str]) -> Section:
-    """Return what stands above all else: numbers with what they count, and what to know first."""
-    return Section("", card_row(cards) + remark_list(remarks))
 
 
 def card_row(cards: Sequence[tuple[str, str]]) -> str:
@@ -194,16 +228,6 @@ def facts(pairs: Mapping[str, str]) -> str:
         if value
     )
     return f'<table class="facts"><tbody>{lines}</tbody></table>' if lines else ""
-
-
-def again(provenance: Mapping[str, str], recipe: str) -> Section:
-    """Return what one needs to do a run again."""
-    shown = (
-        f"<details><summary>The recipe as used</summary><pre>{escape(recipe)}</pre></details>"
-        if recipe
-        else ""
-    )
-    return Section("To do it again", facts(provenance) + shown, "Provenance")
 
 
 def file_stem(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -14,10 +14,10 @@ from screenkit.report.elements_figure import elements_figure
 from screenkit.report.figures import Figure, side_by_side
 from screenkit.report.funnel import Step, funnel
 from screenkit.report.held_out import HeldOut, charts_of
-from screenkit.report.page import Page, Section, again, facts, file_stem, opening, reasons, table
+from screenkit.report.page import About, Page, Section, file_stem, reasons, table
 from screenkit.report.shortlist_table import ShortlistTable, shortlist_table
 from screenkit.report.spread import histogram
-from screenkit.report.words import duration, number
+from screenkit.report.words import number
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Predicted:
 class ScreeningPage:
     """What the page tells."""
 
-    title: str
+    about: About
     lead: str
     """What ranks and what chose, as plain text."""
     steps: Sequence[Step]
@@ -60,13 +60,6 @@ class ScreeningPage:
     """What is known of how good the model is."""
     doubts: Sequence[str]
     """Why something is not shown, by the heading where it would stand."""
-    seconds: float
-    rate: float
-    """Structures per second; NaN where nothing was done."""
-    cost: Mapping[str, str]
-    recipe: str
-    provenance: Mapping[str, str] = field(default_factory=dict)
-    remarks: Sequence[str] = ()
     kind: str = "screening"
     apart: str = "On structures whose labels are known."
     """On which structures the model is held against labels."""
@@ -84,8 +77,7 @@ def screening_page(told: ScreeningPage) -> Page:
         (number(total), "structures"),
         (number(len(told.targets[0].values)), "ranked"),
         (number(told.listed), "on the shortlist"),
-        (duration(told.seconds), "this run"),
-        (number(told.rate), "structures per second"),
+        *told.about.pace(),
     ]
     way = funnel(told.steps)
     scores, geometry = _scores(told), _geometry(told)
@@ -96,7 +88,7 @@ def screening_page(told: ScreeningPage) -> Page:
     )
     made_of = [elements] if elements else []
     sections = [
-        opening(cards, [*told.remarks, *told.doubts]),
+        told.about.opening(cards, told.doubts),
         Section(
             "From the library to the shortlist", way.html + reasons(told.codes, total), "Funnel"
         ),
@@ -111,11 +103,10 @@ def screening_page(told: ScreeningPage) -> Page:
             "What the structure alone says of the prediction, over all that are ranked.",
         ),
         Section("What the shortlist is made of", side_by_side(made_of), "Elements"),
-        Section("Cost", facts(told.cost)),
-        again(told.provenance, told.recipe),
+        *told.about.closing(),
     ]  # fmt: skip
     figures = [way, *scores, *held, *geometry, *made_of]
-    return Page.of(told.kind, told.title, escape(told.lead), sections, figures)
+    return Page.of(told.kind, told.about.title, escape(told.lead), sections, figures)
 
 
 def _stem(held: HeldOut) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from screenkit.report.chart import Axis, Chart, Line, Points, span
 from screenkit.report.figures import Figure, side_by_side
 from screenkit.report.held_out import HeldOut, charts_of
-from screenkit.report.page import Page, Section, again, file_stem, opening
+from screenkit.report.page import About, Page, Section, file_stem
 
 _WHO = ("model", "median", "linear_density", "share", "logistic_density")
 _SHORT = {"median": "median", "linear_density": "density line", "logistic_density": "density line"}
@@ -55,7 +55,7 @@ class Trials:
 class TrainingPage:
     """What the page tells."""
 
-    title: str
+    about: About
     lead: str
     cards: Sequence[tuple[str, str]]
     scores: str
@@ -64,9 +64,6 @@ class TrainingPage:
     history: History | None
     parts: Sequence[Parts]
     trials: Trials | None
-    provenance: Mapping[str, str]
-    recipe: str
-    remarks: Sequence[str] = ()
 
 
 def training_page(told: TrainingPage) -> Page:
@@ -76,7 +73,7 @@ def training_page(told: TrainingPage) -> Page:
     parts = [Figure.of(chart) for one in told.parts if (chart := _parts(one)) is not None]
     trials = [Figure.of(chart) for chart in _trials(told.trials)]
     sections = [
-        opening(told.cards, told.remarks),
+        told.about.opening(told.cards),
         Section(
             "How good the model is", told.scores + side_by_side(tested), "Model",
             "On structures that were kept apart from the training, beside models that know nothing "
@@ -85,10 +82,10 @@ def training_page(told: TrainingPage) -> Page:
         Section("Part by part", side_by_side(parts), "Parts"),
         Section("The search", side_by_side(trials), "Search"),
         Section("How the training went", side_by_side(went), "Training"),
-        again(told.provenance, told.recipe),
+        *told.about.closing(),
     ]  # fmt: skip
     return Page.of(
-        "training", told.title, told.lead, sections, [*tested, *parts, *trials, *went]
+        "training", told.about.title, told.lead, sections, [*tested, *parts, *trials, *went]
     )  # fmt: skip
 
 

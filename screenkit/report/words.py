@@ -44,7 +44,9 @@ def number(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as `48 s`, `12 min` or `3 h 20 min`."""
+    """Return a time as `48 s`, `12 min` or `3 h 20 min`, or a dash where it is not known."""
+    if not math.isfinite(seconds):
+        return "–"
     if seconds < 100:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes = round(seconds / 60)

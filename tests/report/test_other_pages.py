@@ -9,7 +9,7 @@ import numpy as np
 
 from screenkit.report.campaign_page import CampaignPage, RoundTold, campaign_page
 from screenkit.report.gcmc_page import GcmcPage, Result, gcmc_page
-from screenkit.report.page import Page
+from screenkit.report.page import About, Page
 from screenkit.report.training_page import History, Parts, TrainingPage, Trials, training_page
 from tests.report.test_page import EVIL, read
 
@@ -31,7 +31,7 @@ def test_simulations_stand_beside_predictions_and_doubtful_ones_do_not():
         result("b", 1e5, 9.0, predicted=1.0, outcome="doubtful", code="drift", message=EVIL),
         result("c", 1e5, math.nan, outcome="failed", code="not_run", seconds=math.nan),
     ]
-    page = gcmc_page(GcmcPage(EVIL, results, {"x": EVIL}, EVIL, {"y": EVIL}))
+    page = gcmc_page(GcmcPage(About(EVIL, EVIL, {"y": EVIL}, cost={"x": EVIL}), results))
     reader = read(page.html)
     assert reader.tags.count("script") == 1
     shown = figures(page)
@@ -45,11 +45,11 @@ def test_simulations_stand_beside_predictions_and_doubtful_ones_do_not():
 
 def test_several_pressures_make_isotherms_in_order_of_pressure():
     results = [result("a", p, n) for p, n in ((1e6, 7.0), (1e4, 1.0), (1e5, 3.0))]
-    shown = figures(gcmc_page(GcmcPage("t", results, {}, "", {})))
+    shown = figures(gcmc_page(GcmcPage(About("t"), results)))
     table = shown["isotherms-CO2-298K"].table
     assert table["pressure_Pa"].tolist() == [1e4, 1e5, 1e6]
     assert table["loading_mol_kg"].tolist() == [1.0, 3.0, 7.0]
-    assert "isotherms-CO2-298K" not in figures(gcmc_page(GcmcPage("t", results[:1], {}, "", {})))
+    assert "isotherms-CO2-298K" not in figures(gcmc_page(GcmcPage(About("t"), results[:1])))
 
 
 def test_a_campaign_shows_each_round_and_what_was_found():
@@ -58,7 +58,7 @@ def test_a_campaign_shows_each_round_and_what_was_found():
         RoundTold(1, "ucb", 5, {"ok": 4, "failed": 1}, 6, 3.5, 0.5, 0.8, ""),
     ]
     best = [{"name": EVIL, "value": 3.5, "error": 0.1, "round": 1}]
-    page = campaign_page(CampaignPage(EVIL, EVIL, "mol/kg", EVIL, 9, 5, rounds, best, {}, EVIL))
+    page = campaign_page(CampaignPage(About(EVIL, EVIL), EVIL, "mol/kg", EVIL, 9, 5, rounds, best))
     reader = read(page.html)
     assert "4 ok, 1 failed" in reader.text and EVIL in reader.text
     assert figures(page)["rounds-best"].table["best"].tolist() == [1.0, 3.5]
@@ -70,7 +70,8 @@ def test_a_training_shows_its_epochs_its_parts_and_its_trials():
     history = History(epochs, 1 / epochs, np.array([1.0, 0.5, np.nan, 0.6]), 2)
     parts = Parts("t", "mae", {"model": np.array([1.0, 2.0]), "median": np.full(2, np.nan)}, "ab")
     trials = Trials(np.array([0.5, np.inf, 0.4]), {"rate": np.array([0.001, 0.01, 0.1])})
-    told = TrainingPage(EVIL, "lead", [("1", "x")], "", [], history, [parts], trials, {}, EVIL)
+    about = About(EVIL, EVIL)
+    told = TrainingPage(about, "lead", [("1", "x")], "", [], history, [parts], trials)
     shown = figures(training_page(told))
     assert shown["valid-error"].table["epoch"].tolist() == epochs.tolist()
     assert shown["parts-t"].table["part"] == ["a", "b"]

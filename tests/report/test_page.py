@@ -17,7 +17,7 @@ from screenkit.report.against import Quantity
 from screenkit.report.figures import Figure
 from screenkit.report.funnel import Step, funnel
 from screenkit.report.held_out import HeldOut
-from screenkit.report.page import file_stem
+from screenkit.report.page import About, file_stem
 from screenkit.report.screening_page import Predicted, ScreeningPage, screening_page
 from screenkit.report.shortlist_table import Column, Portrait, ShortlistTable, shortlist_table
 from screenkit.report.words import duration, figure, flags, number, unit_text
@@ -78,7 +78,9 @@ def told(**changed: Any) -> ScreeningPage:
     rows = [row(i, f"m{i}") for i in range(1, 5)] + [row(5, EVIL, warnings=EVIL)]
     portraits = {EVIL: Portrait(EVIL, ("C", "Zn")), "m1": Portrait("C H4", ("C", "H"), "<g/>")}
     facts: dict[str, Any] = {
-        "title": EVIL,
+        "about": About(
+            EVIL, f"model: {EVIL}", {"command": EVIL, EVIL: "x"}, [EVIL], {EVIL: EVIL}, 12.0
+        ),
         "lead": EVIL,
         "steps": [Step("in the library", 50), Step(EVIL, 40, EVIL), Step("on the shortlist", 5)],
         "codes": {"overlap": 8, EVIL: 2},
@@ -89,12 +91,6 @@ def told(**changed: Any) -> ScreeningPage:
         "listed": 5,
         "held": [HeldOut(EVIL, EVIL, values, values + 0.1, values - 1, values + 1, 0.9)],
         "doubts": [EVIL],
-        "seconds": 12.0,
-        "rate": math.nan,
-        "cost": {EVIL: EVIL},
-        "recipe": f"model: {EVIL}",
-        "provenance": {"command": EVIL, EVIL: "x"},
-        "remarks": [EVIL],
     }
     return ScreeningPage(**(facts | changed))
 
