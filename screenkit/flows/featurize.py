@@ -141,18 +141,27 @@ def graphs_for(recipe: Recipe) -> GraphSettings:
     for name in _models(recipe):
         model_class(name)  # refused by its name
         own = recipe if name == recipe.model else _plain(recipe, name)
-        graph = graph_settings(own)
-        k = recipe.featurize.k
-        wanted[name] = graph if k is None else graph.model_copy(update={"k": k})
+        wanted[name] = _with_k(graph_settings(own), name, recipe.featurize.k)
     together = union(list(wanted.values()))
     for name, graph in wanted.items():
         if fault := misfit(together, graph):
             first = next(iter(wanted))
             raise UsageError(
                 f"{first} and {name} want different neighbours: {fault.replace(' there', '')}",
-                hint="give each a folder of its own, or all of them one --k",
+                hint="give each a folder of its own, or one --k to networks that have it",
             )
     return together
+
+
+def _with_k(graph: GraphSettings, name: str, k: int | None) -> GraphSettings:
+    if k is None:
+        return graph
+    if "k" not in model_class(name).settings_class.model_fields:
+        raise UsageError(
+            f"--k {k}: {name} has no such setting, and would refuse these graphs",
+            hint=f"leave --k out; {name} looks at {graph.k}",
+        )
+    return graph.model_copy(update={"k": k})
 
 
 def _plain(recipe: Recipe, name: str) -> Recipe:

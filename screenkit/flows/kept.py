@@ -108,7 +108,7 @@ class Kept:
             raise MismatchError(
                 f"{self.folder} does not hold the graphs that {recipe.model} wants: {fault}",
                 hint=f"make a folder for it: screenkit featurize SOURCE --model {recipe.model}"
-                + (f" --k {want.k}" if want.k != self.graph.k else ""),
+                + (f" --k {want.k}" if "k" in recipe.network else ""),
             )
         there, wanted = self.plan.settings["checks"], recipe.checks.model_dump(mode="json")
         if other := [key for key in wanted if wanted[key] != there.get(key)]:

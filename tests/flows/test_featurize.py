@@ -286,6 +286,7 @@ def test_graphs_that_do_not_fit_are_refused_before_any_training(mixture, tmp_pat
         ({"models": ["knagcn", "icgcnn"]}, UsageError, "want different neighbours: k 12, 8 wanted"),
         ({"models": ["knagcn", "knagnc"]}, CheckpointError, "no model named 'knagnc'"),
         ({"k": 65}, UsageError, "--k: "),
+        ({"models": ["knagcn", "trees"], "k": 12}, UsageError, "trees has no such setting"),
     ],
 )
 def test_what_one_folder_cannot_hold_is_refused(options, error, fault):
@@ -334,13 +335,14 @@ def test_structures_come_from_one_place_that_is_whole(mixture, graphs, tmp_path,
 
 def test_features_that_cost_structures_are_refused_where_nobody_wants_them(mixture, tmp_path):
     text = "{model: trees, network: {features: [energies]}, run: {executor: serial}}"
-    kept = featurize([mixture / "cifs"], Recipe.parse(text).override(k=12), tmp_path / "g")
+    kept = featurize([mixture / "cifs"], Recipe.parse(text), tmp_path / "g")
     assert kept.codes.get("element_without_parameters") == 1  # og
     with pytest.raises(
         MismatchError,
         match=r"failed \(element_without_parameters\), maybe for the features energies",
     ):
-        learn(mixture, tmp_path / "run", graphs=kept.output)
+        nearest = RECIPE.replace("{width", "{k: 1, width")
+        learn(mixture, tmp_path / "run", nearest, kept.output)
 
 
 def test_a_file_that_is_cut_while_it_is_read_is_an_error(mixture, tmp_path):
