@@ -23,8 +23,10 @@ def keep_freed_memory() -> None:
 
 
 def return_freed_memory() -> None:
-    """Ask the C library to return arrays above 1 MiB as they are freed; likewise. Of no use after
-    `keep_freed_memory`."""
+    """Ask the C library to return arrays above 1 MiB as they are freed; likewise. Without effect
+    after `keep_freed_memory`: a process that has had a network may have another."""
+    if keep_freed_memory.cache_info().currsize:
+        return
     _set(_MMAP_THRESHOLD, 2**20)
     _set(_TRIM_THRESHOLD, 2**20)
 

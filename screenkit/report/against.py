@@ -1,15 +1,18 @@
-"""One number of each structure against another: hexagons that count, and points that stand out."""
+"""Numbers of structures: how each is spread, and one against another, in hexagons and points."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from screenkit.report.chart import Axis, Chart, Hexagons, Layer, Points, span
-from screenkit.report.spread import middle_of
+from screenkit.report.figures import Figure
+from screenkit.report.page import file_stem
+from screenkit.report.spread import histogram, middle_of
 
 FEW = 600
 """Points; above, hexagons say how many there are where."""
@@ -28,6 +31,15 @@ class Quantity:
     """With its unit."""
     values: np.ndarray
     """(n,); NaN where there is none."""
+
+
+def spreads(quantities: Sequence[Quantity]) -> list[Figure]:
+    """Return a histogram of each; of one without any number none."""
+    charts = (
+        histogram(file_stem(q.name), q.name, q.label, q.values[q.values == q.values])
+        for q in quantities
+    )
+    return [Figure.of(chart) for chart in charts if chart is not None]
 
 
 def against(

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from screenkit.report.against import Quantity, against
+from screenkit.report.against import Quantity, against, spreads
 from screenkit.report.figures import Figure, side_by_side
 from screenkit.report.funnel import Step, funnel
 from screenkit.report.page import About, Page, Section, file_stem, reasons, table
-from screenkit.report.spread import histogram
 from screenkit.report.words import number
 
 
@@ -44,17 +43,13 @@ def clean_page(told: CleanPage) -> Page:
         *told.about.pace(),
     ]
     way = funnel(told.steps)
-    spreads = [
-        histogram(file_stem(q.name), q.name, q.label, q.values[q.values == q.values])
-        for q in told.geometry
-    ]
     pairs = [
         against(
             f"{file_stem(y.name)}-against-{file_stem(x.name)}", f"{y.name} against {x.name}", x, y
         )
         for x, y in told.pairs
     ]  # fmt: skip
-    shapes = [Figure.of(chart) for chart in spreads if chart is not None]
+    shapes = spreads(told.geometry)
     shown = [Figure.of(chart) for chart in pairs if chart is not None]
     sections = [
         told.about.opening(cards),

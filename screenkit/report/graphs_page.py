@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from screenkit.report.against import Quantity
-from screenkit.report.figures import Figure, side_by_side
+from screenkit.report.against import Quantity, spreads
+from screenkit.report.figures import side_by_side
 from screenkit.report.funnel import Step, funnel
-from screenkit.report.page import About, Page, Section, facts, file_stem, reasons
-from screenkit.report.spread import histogram
+from screenkit.report.page import About, Page, Section, facts, reasons
 from screenkit.report.words import number
 
 
@@ -42,11 +41,7 @@ def graphs_page(told: GraphsPage) -> Page:
         *told.about.pace(),
     ]
     way = funnel(told.steps)
-    spreads = [
-        histogram(file_stem(q.name), q.name, q.label, q.values[q.values == q.values])
-        for q in told.geometry
-    ]
-    shapes = [Figure.of(chart) for chart in spreads if chart is not None]
+    shapes = spreads(told.geometry)
     sections = [
         told.about.opening(cards),
         Section("From the library to the graphs", way.html + reasons(told.codes, total), "Kept"),
