@@ -226,3 +226,12 @@ def test_sweep_spares_the_living_and_everything_else(tmp_path):
     assert sweep(tmp_path) == 2
     assert len(files(tmp_path)) == 4
     assert sweep(tmp_path / "nowhere") == 0
+
+
+def test_the_draft_of_a_process_that_nobody_waited_for_is_swept(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)  # a zombie from here on
+    me = socket.gethostname().replace(".", "-")
+    (tmp_path / f".000001.h5.{me}.{dead.pid}.0011aabb.part").touch()
+    assert sweep(tmp_path) == 1
+    dead.wait()
