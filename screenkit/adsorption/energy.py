@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from screenkit.adsorption.force_field import ForceField, Site
-from screenkit.crystal.crystal import Crystal
+from screenkit.adsorption.surroundings import CELL_WIDTH, Surroundings
 from screenkit.crystal.kernel import kernel, kernel_of_sums
 
 Truncation = Literal["truncated", "shifted", "tail"]
@@ -31,32 +31,8 @@ BLOCK_WIDTH = 3.0
 """Å. Of the points that share a list of atoms, along each lattice vector, where a CPU sums."""
 
 _WELL = 100.0  # pairs in a well
-_CELL_WIDTH = 4.0  # Å, of the search cells
 _LANES = 32  # points that the vector unit takes at once, unrolled
 _FAR = 1e6  # Å, beyond all atoms
-
-
-class Surroundings(NamedTuple):
-    """The atoms of a cell and all images within a cutoff of it, sorted into search cells."""
-
-    centers: np.ndarray
-    """(m, 3) float64, Å. In the order of the search cells."""
-    kinds: np.ndarray
-    """(m,) int64. Place of the element in `elements`."""
-    elements: np.ndarray
-    """(K,) int64. Atomic numbers that the crystal has, ascending."""
-    counts: np.ndarray
-    """(K,) int64. How many atoms of each the cell has."""
-    begin: np.ndarray
-    """Where each search cell begins."""
-    corner: np.ndarray
-    """(3,) float64, Å. Of the first search cell."""
-    divisions: np.ndarray
-    """(3,) int64. Search cells along x, y and z."""
-    cutoff: float
-    """Å."""
-    block_width: float
-    """Å. Of blocks of points; one that begins in the cell may end so far outside."""
 
 
 class Potential(NamedTuple):
@@ -72,49 +48,6 @@ class Potential(NamedTuple):
     """(G,) float64, K. Added everywhere."""
     hard: np.ndarray
     """(K,) float64, Å. Nearer to an atom than this, no probe is."""
-
-
-def surround(crystal: Crystal, cutoff: float, block_width: float = BLOCK_WIDTH) -> Surroundings:
-    """Return the atoms that any point of the cell may feel; the cell may be thinner than `cutoff`.
-
-    Args:
-        crystal: may have no atoms.
-        cutoff: Å.
-        block_width: Å. Of the blocks in which points are looked at.
-    """
-    elements, kinds, counts = np.unique(
-        crystal.numbers.astype(np.int64), return_inverse=True, return_counts=True
-    )
-    lattice = crystal.lattice
-    inside = crystal.positions @ np.linalg.inv(lattice)
-    inside -= np.floor(inside)
-    # The middle of a block is in the cell, its points may be half a block outside.
-    reach = (cutoff + 0.5 * block_width) * np.linalg.norm(np.linalg.inv(lattice), axis=0)
-    centers, owners = [np.empty((0, 3))], [np.empty(0, np.int64)]
-    for image in np.ndindex(*(2 * np.ceil(reach).astype(int) + 1)):
-        places = inside + (np.array(image) - np.ceil(reach))
-        near = ((places >= -reach) & (places <= 1.0 + reach)).all(axis=1)
-        centers.append(places[near] @ lattice)
-        owners.append(kinds[near].astype(np.int64))
-    points, owner = np.concatenate(centers), np.concatenate(owners)
-    corner = points.min(axis=0, initial=0.0)
-    spread = points.max(axis=0, initial=0.0) - corner
-    divisions = np.maximum(np.ceil(spread / _CELL_WIDTH), 1).astype(np.int64)
-    cells = np.minimum(((points - corner) / _CELL_WIDTH).astype(np.int64), divisions - 1)
-    keys = np.ravel_multi_index(tuple(cells.T), tuple(divisions))
-    order = np.argsort(keys, kind="stable")
-    begin = np.searchsorted(keys[order], np.arange(divisions.prod() + 1))
-    return Surroundings(
-        centers=points[order],
-        kinds=owner[order],
-        elements=elements,
-        counts=counts,
-        begin=begin,
-        corner=corner,
-        divisions=divisions,
-        cutoff=cutoff,
-        block_width=block_width,
-    )
 
 
 def potential(
@@ -274,8 +207,8 @@ def _gather(atoms, middle, reach, near, begin):
     low, high = np.empty(3, np.int64), np.empty(3, np.int64)
     for axis in range(3):
         offset = middle[axis] - atoms.corner[axis]
-        low[axis] = max(math.floor((offset - reach) / _CELL_WIDTH), 0)
-        high[axis] = min(math.floor((offset + reach) / _CELL_WIDTH) + 1, atoms.divisions[axis])
+        low[axis] = max(math.floor((offset - reach) / CELL_WIDTH), 0)
+        high[axis] = min(math.floor((offset + reach) / CELL_WIDTH) + 1, atoms.divisions[axis])
     begin[:] = 0
     # Count, then place: two sweeps over the same search cells.
     for sweep in range(2):

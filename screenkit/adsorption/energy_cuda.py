@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from screenkit.adsorption.energy import NEAREST, Potential, Surroundings, blocks_of
+from screenkit.adsorption.energy import NEAREST, Potential, blocks_of
+from screenkit.adsorption.surroundings import Surroundings
 
 BLOCK_WIDTH = 8.0
 """Å. Of the points that share a list of atoms: some thousand at once fill a device."""

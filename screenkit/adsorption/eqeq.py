@@ -31,8 +31,10 @@ MAX_ATOMS = 6_000
 """Matrices of all pairs of atoms have to fit into memory: four of 0.3 GB each."""
 
 _TABLE = Path(__file__).parent / "tables" / "eqeq.csv"
-_COULOMB = 14.4  # eV Å/e², as the paper rounds it
-_SCREENING = 1.2
+COULOMB = 14.4
+"""eV Å/e², as the paper rounds it."""
+SCREENING = 1.2
+"""Of the energy of two charges; the paper's."""
 _REACH = 12.0  # Å, of the sums over neighbours; beyond, the overlap is below 1e-5 e²/Å
 _SPLITTING = 0.34  # 1/Å: erfc(0.34 * 12) is 8e-9
 _WAVES = 3.0  # 1/Å: exp(-(3 / (2 * 0.34))²) is 4e-9
@@ -53,11 +55,11 @@ def equilibrate(crystal: Crystal) -> np.ndarray:
     lattice = np.ascontiguousarray(crystal.lattice, dtype=np.float64)
     widths = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
     cells = np.ceil(_REACH / widths).astype(np.int64)
-    pairs = _near(lattice, crystal.fractional, hardness / _COULOMB, cells, _REACH, _SPLITTING)
+    pairs = _near(lattice, crystal.fractional, hardness / COULOMB, cells, _REACH, _SPLITTING)
     pairs += _far(crystal.positions, lattice)
     n = len(crystal)
     matrix = np.ones((n + 1, n + 1))
-    matrix[:n, :n] = _SCREENING * _COULOMB / 2.0 * pairs
+    matrix[:n, :n] = SCREENING * COULOMB / 2.0 * pairs
     matrix[np.arange(n), np.arange(n)] += hardness
     matrix[n, n] = 0.0
     try:
@@ -77,27 +79,29 @@ def _parameters(crystal: Crystal) -> tuple[np.ndarray, np.ndarray]:
         raise CrystalError(
             "charges_impossible", f"EQeq of {len(crystal)} atoms, wanted at most {MAX_ATOMS}"
         )
-    table = _table()
-    strangers = sorted({SYMBOLS[z] for z in crystal.numbers.tolist()} - set(table))
+    chi, hardness = element_parameters()
+    strangers = [SYMBOLS[z] for z in np.unique(crystal.numbers) if np.isnan(chi[z])]
     if strangers:
         raise CrystalError(
-            "charges_impossible", f"EQeq has no parameters for {', '.join(strangers)}"
+            "charges_impossible", f"EQeq has no parameters for {', '.join(sorted(strangers))}"
         )
-    rows = np.array([table[SYMBOLS[z]] for z in crystal.numbers.tolist()])
-    centre, below, above = rows.T
-    hardness = above - below
-    return (above + below) / 2.0 - centre * hardness, hardness
+    return chi[crystal.numbers], hardness[crystal.numbers]
 
 
 @functools.cache
-def _table() -> dict[str, tuple[float, float, float]]:
-    """Return the usual charge (e) and the energies (eV) of the electrons before and after it."""
+def element_parameters() -> tuple[np.ndarray, np.ndarray]:
+    """Return electronegativity (119,), V, and hardness (119,), V/e, by atomic number, about the
+    charge that the element usually has; NaN where it has no numbers."""
+    chi, hardness = np.full((2, len(SYMBOLS)), np.nan)
     with _TABLE.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(line for line in file if not line.startswith("#"))
-        return {
-            row["element"]: (float(row["charge"]), float(row["below_eV"]), float(row["above_eV"]))
-            for row in rows
-        }
+        for row in csv.DictReader(line for line in file if not line.startswith("#")):
+            z = SYMBOLS.index(row["element"])
+            charge, below, above = (float(row[k]) for k in ("charge", "below_eV", "above_eV"))
+            hardness[z] = above - below
+            chi[z] = (above + below) / 2.0 - charge * hardness[z]
+    for array in (chi, hardness):
+        array.setflags(write=False)
+    return chi, hardness
 
 
 def _far(positions: np.ndarray, lattice: np.ndarray) -> np.ndarray:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from screenkit.adsorption.conditions import AdsorptionSettings
-from screenkit.adsorption.energy import BLOCK_WIDTH, deepest_well, potential, probe, surround
+from screenkit.adsorption.energy import BLOCK_WIDTH, deepest_well, potential, probe
 from screenkit.adsorption.force_field import ForceField, Gas, Site
 from screenkit.adsorption.molecule import measure_molecule
 from screenkit.adsorption.quadrature import LEAST, Mean, boltzmann, refine
+from screenkit.adsorption.surroundings import surround
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.grid import lay_points, surfaces
 

@@ -14,9 +14,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from screenkit.adsorption.conditions import AdsorptionSettings
-from screenkit.adsorption.energy import deepest_well, potential, probe, surround
+from screenkit.adsorption.energy import BLOCK_WIDTH, deepest_well, potential, probe
 from screenkit.adsorption.force_field import ForceField, Gas
 from screenkit.adsorption.henry import GAS_CONSTANT
+from screenkit.adsorption.surroundings import surround
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.grid import lay_points, surfaces
 
@@ -24,12 +25,13 @@ LEVELS = 12
 """Levels of a probe: one width above zero, zero, and downwards."""
 
 
-def levels(width: float) -> np.ndarray:
-    """(LEVELS,) float64. Energies of the levels, highest first, in the unit of their width.
+def levels(width: float, count: int = LEVELS) -> np.ndarray:
+    """(count,) float64. Values of the levels, in the unit of their width: from one width, which is
+    the highest, downwards; from the lowest upwards where the width is negative.
 
-    What is above the highest counts there, as points inside atoms do; and what is below the lowest.
+    What is beyond the first counts there, as points inside atoms do, and beyond the last likewise.
     """
-    return width * (1.0 - np.arange(LEVELS))
+    return width * (1.0 - np.arange(count))
 
 
 def energy_shares(
@@ -54,18 +56,31 @@ def energy_shares(
     field.refuse_strangers(crystal.numbers)
     sites = [gas.sites[0] for gas in probes]
     kelvin = np.array(widths) * 1000.0 / GAS_CONSTANT
-    atoms = surround(crystal, settings.cutoff)
+    atoms = surround(crystal, settings.cutoff, BLOCK_WIDTH)
     highest = float(kelvin.max()) + deepest_well(sites, field, atoms)
     pairs = potential(sites, field, atoms, crystal.volume, settings.truncation, highest)
     origin, shape = lay_points(crystal, surfaces(crystal), settings.spacing, settings.max_points)
     energies = probe(atoms, pairs, crystal.lattice, origin @ crystal.lattice, shape)
-    return np.stack([_shares(*pair) for pair in zip(energies, kelvin, strict=True)])
+    return np.stack(
+        [
+            shares(e.ravel(), width, LEVELS, e.size)
+            for e, width in zip(energies, kelvin, strict=True)
+        ]
+    )
 
 
-def _shares(energies: np.ndarray, width: float) -> np.ndarray:
-    """(LEVELS,) float64. Share of the points at each level."""
-    place = np.clip(1.0 - energies.ravel() / width, 0.0, LEVELS - 1.0)
-    upper = np.minimum(place.astype(np.int64), LEVELS - 2)
+def shares(values: np.ndarray, width: float, count: int, points: int) -> np.ndarray:
+    """Return (count,) float64: which share of the points is at each of the `levels`.
+
+    Args:
+        values: (n,), of some points.
+        width: from level to level.
+        count: of levels.
+        points: in all; those that have no value are at the first level.
+    """
+    place = np.clip(1.0 - values / width, 0.0, count - 1.0)
+    upper = np.minimum(place.astype(np.int64), count - 2)
     part = place - upper
-    counts = np.bincount(upper, 1.0 - part, LEVELS) + np.bincount(upper + 1, part, LEVELS)
-    return counts / len(place)
+    counts = np.bincount(upper, 1.0 - part, count) + np.bincount(upper + 1, part, count)
+    counts[0] += points - len(values)
+    return counts / points

@@ -17,9 +17,10 @@ from typing import NamedTuple
 import numpy as np
 
 from screenkit.adsorption.conditions import AdsorptionSettings
-from screenkit.adsorption.energy import potential, probe, surround
+from screenkit.adsorption.energy import BLOCK_WIDTH, potential, probe
 from screenkit.adsorption.ewald import electrostatic_potential
 from screenkit.adsorption.force_field import ForceField, Gas, Site
+from screenkit.adsorption.surroundings import surround
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.kernel import kernel_of_sums
 
@@ -72,7 +73,7 @@ def feel(
     """
     origin, shape = grid
     kinds = list(dict.fromkeys((site.sigma, site.epsilon) for site in gas.sites if site.epsilon))
-    atoms = surround(crystal, settings.cutoff)
+    atoms = surround(crystal, settings.cutoff, BLOCK_WIDTH)
     probes = [Site(0.0, *kind) for kind in kinds]
     pairs = potential(probes, field, atoms, crystal.volume, settings.truncation, highest)
     energies = probe(atoms, pairs, crystal.lattice, origin @ crystal.lattice, shape)

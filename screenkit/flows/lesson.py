@@ -47,15 +47,17 @@ class Lesson:
 
     @property
     def stamp(self) -> str:
-        """64 hex digits that differ for lessons that differ, but for the number of epochs."""
+        """64 hex digits that differ for lessons that differ, but for the number of epochs, unless
+        the learning rate hangs on it."""
         recipe, split = self.recipe, self.split
+        later = {"epochs"} if recipe.fit.schedule == "steps" else set()
         sides = [side.tolist() for side in (split.train, split.valid, split.test)]
         parts = [
             self.material.digest,
             sides,
             recipe.model,
             network_settings(recipe).model_dump(mode="json"),
-            recipe.fit.model_dump(mode="json", exclude={"epochs", "start"}),
+            recipe.fit.model_dump(mode="json", exclude={"start", *later}),
             [target.model_dump(mode="json") for target in recipe.labels.targets],
         ]
         if (start := start_of(recipe)) is not None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from screenkit.adsorption.conditions import AdsorptionSettings
 from screenkit.adsorption.force_field import find_force_field
+from screenkit.adsorption.glance import NAMES, glance
 from screenkit.adsorption.histograms import energy_shares, levels
 from screenkit.crystal.cell import lattice_parameters
 from screenkit.crystal.crystal import Crystal
@@ -29,7 +30,9 @@ from screenkit.crystal.elements import (
 from screenkit.crystal.pores import PoreSettings, measure_pores
 from screenkit.crystal.primitive import primitive_lattice
 
-FeatureName = Literal["cell", "composition", "density", "energies", "pores", "primitive"]
+FeatureName = Literal[
+    "cell", "composition", "density", "energies", "landscape", "pores", "primitive"
+]
 """Which kinds there are."""
 
 
@@ -117,6 +120,7 @@ _KINDS: dict[str, tuple[tuple[str, ...], Callable[[Crystal], np.ndarray]]] = {
     "composition": (_COMPOSITION, _composition),
     "density": (("density_g_cm3", "volume_per_atom_A3"), _density),
     "energies": (_ENERGIES, _energies),
+    "landscape": (NAMES, glance),
     "pores": (
         (
             "void_fraction",
@@ -147,6 +151,8 @@ def describe(crystal: Crystal, kinds: Sequence[FeatureName]) -> np.ndarray:
     - `energies`: which share of the cell has which energy for H2, CH4 and Xe, twelve levels each
       (`adsorption/histograms.py`), in UFF on a grid of 1 Å. An element without parameters is a
       CrystalError.
+    - `landscape`: what the crystal offers to CH4, H2, Xe and CO2 on a coarse grid, with charges
+      (`adsorption/glance.py`); some milliseconds. An element without parameters is a CrystalError.
     - `pores`: five numbers of `crystal.pores.Pores`, for a probe of 1.86 Å radius (nitrogen in
       Zeo++) on a grid of 0.6 Å.
     - `primitive`: the vectors a, b, c of the reduced primitive cell (Å), which turn with the

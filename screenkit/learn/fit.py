@@ -8,6 +8,7 @@ Not covered: several devices, early stopping, the search for settings (`learn/pr
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import torch
 from screenkit.graph.batch import collate
 from screenkit.graph.graph import Graph
 from screenkit.learn.fit_settings import FitSettings
+from screenkit.learn.loss import total_loss
 from screenkit.models.catalog import model_class
 from screenkit.models.contract import Model
 from screenkit.models.memory import keep_freed_memory
@@ -54,7 +56,8 @@ class FitState:
     history: tuple[dict[str, float], ...]
     """One entry per epoch: epoch, train_loss, valid_error, learning_rate, seconds."""
     tensors: dict[str, torch.Tensor]
-    """`model/…` and `best/…`: weights now and of the best epoch; `optimizer/…`: its moments."""
+    """`model/…`, `average/…` and `best/…`: weights now, their running mean where there is one, and
+    those of the best epoch; `optimizer/…`: its moments."""
 
     @property
     def best(self) -> dict[str, torch.Tensor]:
@@ -97,8 +100,8 @@ def fit(
 ) -> Iterator[FitState]:
     """Train to the last epoch, yielding the state after each; goes on from `state` if given.
 
-    The loss is the mean over all labels that are known, of all targets together: of the square of
-    the error for values, of the cross entropy (natural logarithm) for classes.
+    The loss is the mean over all labels that are known, of all targets together: for values of what
+    `FitSettings.loss` says, for classes of the cross entropy (natural logarithm).
 
     Args:
         model: its name in the catalogue.
@@ -120,20 +123,21 @@ def fit(
         network.prepare(train.graphs)
         network.load_state_dict({**network.state_dict(), **first})
     optimizer = _optimizer(network, settings)
+    judged = copy.deepcopy(network) if settings.average else network
     if state is not None:
-        _restore(network, optimizer, state)
+        _restore(network, judged, optimizer, state)
     history = list(state.history) if state else []
     best = state.best if state else {}
     for epoch in range(state.epoch if state else 0, settings.epochs):
         started = time.monotonic()
         # What a network draws in an epoch must not hang on where the training was stopped.
         torch.manual_seed(int(np.random.SeedSequence([settings.seed, epoch]).generate_state(1)[0]))
-        rate = settings.learning_rate * settings.decay_factor ** (epoch // settings.decay_every)
+        rate = settings.rate(epoch)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = _train_epoch(network, optimizer, train, settings, epoch, device)
-        _settle_norms(network, train.graphs, settings, device)
-        outputs = predict(network, valid.graphs, settings.batch_size, device)
+        loss = _train_epoch(network, judged, optimizer, train, settings, epoch, device)
+        _settle_norms(judged, train.graphs, settings, device)
+        outputs = predict(judged, valid.graphs, settings.batch_size, device)
         history.append(
             {
                 "epoch": epoch + 1,
@@ -145,12 +149,12 @@ def fit(
         )
         scores = [_known(entry["valid_error"]) for entry in history]
         if scores[-1] == min(scores):
-            best = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
+            best = {k: v.detach().cpu().clone() for k, v in judged.state_dict().items()}
         yield FitState(
             epoch=epoch + 1,
             best_epoch=int(np.argmin(scores)) + 1,
             history=tuple(history),
-            tensors=_tensors(network, optimizer, best),
+            tensors=_tensors(network, judged, optimizer, best),
         )
 
 
@@ -221,19 +225,22 @@ def _optimizer(network: Model, settings: FitSettings) -> torch.optim.Optimizer:
 
 def _train_epoch(
     network: Model,
+    judged: Model,
     optimizer: torch.optim.Optimizer,
     train: Examples,
     settings: FitSettings,
     epoch: int,
     device: str,
 ) -> float:
-    """Return the mean loss of one pass in an order drawn from the seed and the epoch."""
+    """Return the mean loss of one pass in an order drawn from the seed and the epoch; `judged`, if
+    it is another network, follows."""
     network.train()
     order = np.random.default_rng([settings.seed, epoch]).permutation(len(train.graphs))
     half = settings.precision == "bfloat16"
     classes = torch.from_numpy(train.is_class).to(device)
     total, known = 0.0, 0
-    for rows in _batches(order, settings.batch_size):
+    batches = list(_batches(order, settings.batch_size))
+    for step, rows in enumerate(batches, epoch * len(batches)):
         batch = collate([train.graphs[row] for row in rows]).to(device)
         wanted = torch.from_numpy(train.labels[rows]).to(device)
         count = int(torch.isfinite(wanted).sum())
@@ -241,27 +248,25 @@ def _train_epoch(
             continue
         with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=half):
             outputs = network(batch)
-        loss = _loss(outputs.float(), wanted, classes) / count
+        loss = total_loss(outputs.float(), wanted, classes, settings) / count
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
+        if judged is not network:
+            # Early weights are soon forgotten: at first the mean is over a tenth of the steps.
+            _follow(judged, network, min(settings.average, (step + 1) / (step + 10)))
         total += float(loss.detach()) * count
         known += count
     return total / max(known, 1)
 
 
-def _loss(outputs: torch.Tensor, wanted: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
-    """Return the sum over known labels of square errors, and of cross entropies for classes."""
-    mask = torch.isfinite(wanted)
-    # NaN times zero is NaN, in the gradient too: missing labels must be replaced first.
-    losses = (outputs - torch.where(mask, wanted, outputs.detach())).square()
-    if classes.any():
-        inside = torch.where(mask & classes, wanted, torch.zeros_like(wanted))
-        entropy = torch.nn.functional.binary_cross_entropy_with_logits(
-            outputs, inside, reduction="none"
-        )
-        losses = torch.where(classes, entropy * mask, losses)
-    return losses.sum()
+def _follow(judged: Model, network: Model, kept: float) -> None:
+    """Move weights to those of another network; of themselves they keep a share, of norms none."""
+    with torch.no_grad():
+        for mean, weight in zip(judged.parameters(), network.parameters(), strict=True):
+            mean.lerp_(weight, 1.0 - kept)
+        for old, new in zip(judged.buffers(), network.buffers(), strict=True):
+            old.copy_(new)
 
 
 def _settle_norms(
@@ -291,9 +296,15 @@ def _settle_norms(
 
 
 def _tensors(
-    network: Model, optimizer: torch.optim.Optimizer, best: dict[str, torch.Tensor]
+    network: Model,
+    judged: Model,
+    optimizer: torch.optim.Optimizer,
+    best: dict[str, torch.Tensor],
 ) -> dict[str, torch.Tensor]:
     now = {f"model/{k}": v.detach().cpu().clone() for k, v in network.state_dict().items()}
+    if judged is not network:
+        mean = judged.state_dict()
+        now |= {f"average/{k}": v.detach().cpu().clone() for k, v in mean.items()}
     moments = {
         f"optimizer/{place}/{key}": value.detach().cpu().clone()
         for place, entry in optimizer.state_dict()["state"].items()
@@ -302,15 +313,19 @@ def _tensors(
     return now | moments | {f"best/{k}": v for k, v in best.items()}
 
 
-def _restore(network: Model, optimizer: torch.optim.Optimizer, state: FitState) -> None:
-    weights: dict[str, torch.Tensor] = {}
+def _restore(
+    network: Model, judged: Model, optimizer: torch.optim.Optimizer, state: FitState
+) -> None:
+    weights: dict[str, dict[str, torch.Tensor]] = {"model": {}, "average": {}, "best": {}}
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in state.tensors.items():
         part, _, rest = key.partition("/")
-        if part == "model":
-            weights[rest] = value
-        elif part == "optimizer":
+        if part == "optimizer":
             place, _, name = rest.partition("/")
             moments.setdefault(int(place), {})[name] = value
-    network.load_state_dict(weights)
+        else:
+            weights[part][rest] = value
+    network.load_state_dict(weights["model"])
+    if judged is not network:
+        judged.load_state_dict(weights["average"])
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
@@ -21,12 +22,24 @@ class FitSettings(Settings):
     """`sgd` is stochastic gradient descent with momentum 0.9, as in Xie and Grossman 2018."""
     learning_rate: float = Field(default=3e-4, gt=0)
     """The optimiser's, at the start."""
+    schedule: Literal["steps", "cosine"] = "steps"
+    """How the learning rate falls. `steps`: see `decay_every`. `cosine`: by half a period of a
+    cosine, to 0 after the last epoch; a training to more epochs is then another training."""
     decay_every: int = Field(default=50, ge=1)
     """Epochs after which the learning rate is multiplied by `decay_factor`, again and again."""
     decay_factor: float = Field(default=0.1, gt=0, le=1)
     """0 to 1; see `decay_every`."""
     weight_decay: float = Field(default=0.0, ge=0)
     """The optimiser's, on the weights as L2."""
+    loss: Literal["squared", "absolute", "huber"] = "squared"
+    """What is made small: the square of an error, its absolute value, or for `huber` half of the
+    square up to `huber_delta` and from there a line (Huber 1964). For classes always the cross
+    entropy."""
+    huber_delta: float = Field(default=1.0, gt=0)
+    """Standard deviations of the labels."""
+    average: float = Field(default=0.0, ge=0, lt=1)
+    """What the running mean of the weights keeps of itself at each step; validation and the
+    checkpoint are then of that mean. 0: of the last step's weights."""
     valid_fraction: float = Field(default=0.1, gt=0, lt=0.5)
     """Share of the structures that choose the epoch."""
     test_fraction: float = Field(default=0.1, gt=0, lt=0.5)
@@ -41,3 +54,9 @@ class FitSettings(Settings):
     first ones; None: chance."""
     seed: int = Field(default=0, ge=0)
     """Draws the split, the first weights and the order of the structures."""
+
+    def rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, the first of which is 0."""
+        if self.schedule == "cosine":
+            return self.learning_rate * 0.5 * (1.0 + math.cos(math.pi * epoch / self.epochs))
+        return self.learning_rate * self.decay_factor ** (epoch // self.decay_every)

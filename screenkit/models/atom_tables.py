@@ -1,9 +1,11 @@
-"""The first numbers of an atom, by its element: the two tables of CGCNN (Xie and Grossman 2018).
+"""The first numbers of an atom, by its element: the two tables of CGCNN (Xie and Grossman 2018),
+and one of plain numbers.
 
-Both are blocks of zeros with a single one, from `tables/cgcnn_elements.csv`, which names its
-sources. A value that is not known leaves its block empty.
+The former two are blocks of zeros with a single one, from `tables/cgcnn_elements.csv`, which names
+its sources. A value that is not known leaves its block empty. The third, `property_table`, has
+every element.
 
-Not covered: elements beyond fermium (100); they are refused by name.
+Not covered: elements beyond fermium (100) in the former two; they are refused by name.
 """
 
 from __future__ import annotations
@@ -18,7 +20,18 @@ import numpy as np
 import torch
 from torch import nn
 
-from screenkit.crystal.elements import COVALENT_RADII, ELECTRONEGATIVITIES, SYMBOLS
+from screenkit.adsorption.force_field import find_force_field
+from screenkit.crystal.elements import (
+    ATOMIC_MASSES,
+    COVALENT_RADII,
+    ELECTRONEGATIVITIES,
+    GROUPS,
+    IONIC_RADII,
+    IS_METAL,
+    PERIODS,
+    SYMBOLS,
+    VAN_DER_WAALS_RADII,
+)
 from screenkit.errors import DataError
 
 _FILE = Path(__file__).parent / "tables" / "cgcnn_elements.csv"
@@ -46,6 +59,7 @@ _RANGES = {
 """Continuous properties of table II of the supplement, ten classes each: range, and whether it is
 that of the natural logarithm."""
 _CLASSES = 10
+_LISTED = ("ionization_energy_eV", "electron_affinity_eV", "valence_electrons")
 
 
 def bin_of(value: float, low: float, high: float, classes: int) -> int:
@@ -112,6 +126,36 @@ def supplement_table() -> np.ndarray:
         table[z, 79 + "spdf".index(row["block"])] = 1.0
         one("molar_volume_cm3_mol", 83)
     return table
+
+
+def property_table() -> np.ndarray:
+    """Return (119, 36) float32: what tables say of each element, so that rare ones are like others.
+
+    A one for the group (18) and for the period (7), a one for a metal, and ten numbers, each less
+    its mean over the elements, over its deviation: electronegativity, radii (covalent, ionic, van
+    der Waals), logarithms of the mass, of UFF's sigma and epsilon and of the ionization energy,
+    electron affinity, valence electrons. A number that is not known is 0, the mean.
+    """
+    field = find_force_field("uff")
+    listed = {name: np.full(len(SYMBOLS), np.nan) for name in _LISTED}
+    for z, row in _rows().items():
+        for name, column in listed.items():
+            column[z] = float(row[name] or "nan")
+    known = np.where(ELECTRONEGATIVITIES > 0, ELECTRONEGATIVITIES, np.nan)
+    masses = np.append(np.nan, ATOMIC_MASSES[1:])
+    logarithms = [masses, field.sigma, field.epsilon, listed["ionization_energy_eV"]]
+    numbers = np.stack(
+        [
+            *(known, COVALENT_RADII, IONIC_RADII, VAN_DER_WAALS_RADII),
+            *(np.log(column) for column in logarithms),
+            *(listed["electron_affinity_eV"], listed["valence_electrons"]),
+        ],
+        axis=1,
+    )[1:]
+    numbers = (numbers - np.nanmean(numbers, axis=0)) / np.nanstd(numbers, axis=0)
+    groups, periods = np.eye(18)[GROUPS[1:] - 1], np.eye(7)[PERIODS[1:] - 1]
+    rows = np.hstack([groups, periods, IS_METAL[1:, None], np.nan_to_num(numbers)])
+    return np.vstack([np.zeros(rows.shape[1]), rows]).astype(np.float32)
 
 
 class AtomTable(nn.Module):

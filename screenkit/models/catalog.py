@@ -12,9 +12,11 @@ from screenkit.models.icgcnn import ICgcnn
 from screenkit.models.knagcn import KNagcn
 from screenkit.models.megnet import Megnet
 from screenkit.models.mofcgcnn import MofCgcnn
+from screenkit.models.pore import Pore
 from screenkit.models.trees import Trees
 
 CATALOG: dict[str, type[Model]] = {
+    "pore": Pore,
     "knagcn": KNagcn,
     "cgcnn": Cgcnn,
     "trees": Trees,

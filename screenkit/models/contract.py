@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
+from screenkit.errors import UsageError
 from screenkit.graph.batch import GraphBatch
 from screenkit.graph.graph import Graph, GraphSettings
 from screenkit.settings import Settings
@@ -98,6 +99,11 @@ class Model(torch.nn.Module):
         Raises:
             UsageError: the model has none.
         """
+        if self.atom_weights_are == "none":
+            raise UsageError(
+                "this model looks at a crystal as a whole and has no weights of atoms",
+                hint="take a network of atoms, such as --model knagcn",
+            )
         first: list[torch.Tensor] = []
 
         def keep(module: torch.nn.Module, given: Any, made: torch.Tensor) -> torch.Tensor:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -116,8 +116,8 @@ class KNagcnConvolution(nn.Module):
         places: torch.Tensor,
         species: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return new atom vectors (N, F) from (N, F), `KNagcn._edges` (N, k * (E + G)), and of each
-        atom its own place and those of its neighbours (N, 1 + k).
+        """Return new atom vectors (N, F) from (N, F), `edges_of` (N, k * (E + G)), and of each atom
+        its own place and those of its neighbours (N, 1 + k).
 
         With `species` (N,), `atoms` are the vectors of elements instead, (Z, F), and each is mapped
         once, not once for each of its atoms.
@@ -133,10 +133,68 @@ class KNagcnConvolution(nn.Module):
         return atoms + torch.relu(self.norm(affine(edges, self._edge_map(), said)))
 
     def _edge_map(self) -> torch.Tensor:
-        """Return (k * (E + G), F): `edges` in the order of `_edges`."""
+        """Return (k * (E + G), F): `edges` in the order of `edges_of`."""
         by_neighbor = self.edges.view(-1, sum(self.edge_widths), len(self.bias))
         parts = by_neighbor.split(self.edge_widths, dim=1)
         return torch.cat([parts[0].flatten(0, 1), parts[1].transpose(0, 1).flatten(0, 1)])
+
+
+def decay_lengths_of(settings: KNagcnSettings) -> torch.Tensor:
+    """Return (E,) float32, Å: the decay lengths, at equal ratios."""
+    first, last = settings.decay_lengths
+    # Never without numbers: for a logspace of none torch wakes sympy.
+    ends = math.log10(first), math.log10(last)
+    return torch.logspace(*ends, settings.edge_width, device="cpu")
+
+
+def angles_of(batch: GraphBatch, geometry: str) -> torch.Tensor:
+    """Return (N, k, G) float32: `cosines` or `moments`."""
+    describe = {"cosines": sorted_cosines, "moments": angular_moments}[geometry]
+    with torch.autocast(batch.distances.device.type, enabled=False):  # bfloat16 rounds angles by 5°
+        return describe(batch)
+
+
+def edges_of(
+    distances: torch.Tensor, geometry: torch.Tensor, lengths: torch.Tensor
+) -> torch.Tensor:
+    """Return (N, k * (E + G)): of each atom the decays of its neighbours, one neighbour after the
+    other, then the first of the numbers of geometry of all, the second, ...
+
+    Args:
+        distances: (N, k), Å.
+        geometry: (N, k, G).
+        lengths: (E,), Å.
+    """
+    n, k = distances.shape
+    edges = distances.new_empty(n, k * (len(lengths) + geometry.shape[2]))
+    decays, others = edges.split([k * len(lengths), k * geometry.shape[2]], dim=1)
+    exponential_decays(distances, lengths, out=decays.view(n, k, -1))
+    others.view(n, -1, k).copy_(geometry.transpose(1, 2))
+    return as_autocast(edges)
+
+
+def convolve(
+    convolutions: Iterable[nn.Module],
+    atoms: torch.Tensor,
+    edges: torch.Tensor,
+    neighbors: torch.Tensor,
+    species: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return the atom vectors (N, F) after all convolutions.
+
+    Args:
+        convolutions: each a `KNagcnConvolution`.
+        atoms: (N, F); with `species` those of elements, (Z, F).
+        edges: `edges_of`.
+        neighbors: (N, k).
+        species: (N,); see `KNagcnConvolution.forward`.
+    """
+    own = torch.arange(len(neighbors), device=atoms.device)
+    places = torch.cat([own[:, None], neighbors], dim=1)
+    for convolution in convolutions:
+        atoms = convolution(atoms, edges, places, species)
+        species = None
+    return atoms
 
 
 class KNagcn(Model):
@@ -151,11 +209,7 @@ class KNagcn(Model):
         super().__init__(settings, targets)
         self.embedding = nn.Embedding(len(SYMBOLS), settings.width)
         nn.init.normal_(self.embedding.weight, std=1.0 / math.sqrt(settings.width))
-        first, last = settings.decay_lengths
-        ends = math.log10(first), math.log10(last)
-        # Never without numbers: for a logspace of none torch wakes sympy.
-        lengths = torch.logspace(*ends, settings.edge_width, device="cpu")
-        self.register_buffer("decay_lengths", lengths)
+        self.register_buffer("decay_lengths", decay_lengths_of(settings))
         self.convolutions = nn.ModuleList(
             KNagcnConvolution(settings) for _ in range(settings.layers)
         )
@@ -178,10 +232,7 @@ class KNagcn(Model):
         """Return outputs and embedding; `geometry="frame"` needs frames. See `Model.look`."""
         atoms = self.embedding(batch.species)
         if self.settings.geometry != "frame":
-            describe = {"cosines": sorted_cosines, "moments": angular_moments}
-            with torch.autocast(atoms.device.type, enabled=False):  # bfloat16 rounds angles by 5°
-                angles = describe[self.settings.geometry](batch)
-            return self._seen(batch, atoms, angles)
+            return self._seen(batch, atoms, angles_of(batch, self.settings.geometry))
         if self.training and self.settings.tie_augmentation:
             return self._reordered(batch, atoms, random_keys(batch))
         outputs, pooled = self._seen(batch, atoms, batch.local)
@@ -207,25 +258,10 @@ class KNagcn(Model):
     def _seen(
         self, batch: GraphBatch, atoms: torch.Tensor, geometry: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        edges = as_autocast(self._edges(batch.distances, geometry))
+        edges = edges_of(batch.distances, geometry, self.decay_lengths)
         species = None
         if not torch.is_grad_enabled():
             atoms, species = self.embedding.weight, batch.species
-        own = torch.arange(len(batch.species), device=atoms.device)
-        places = torch.cat([own[:, None], batch.neighbors], dim=1)
-        for convolution in self.convolutions:
-            atoms = convolution(atoms, edges, places, species)
-            species = None
+        atoms = convolve(self.convolutions, atoms, edges, batch.neighbors, species)
         pooled = mean_pool(atoms, batch)
         return self.output(torch.relu(self.hidden(pooled))), pooled
-
-    def _edges(self, distances: torch.Tensor, geometry: torch.Tensor) -> torch.Tensor:
-        """Return (N, k * (E + G)): of each atom the decays of its neighbours, one neighbour after
-        the other, then the first of the numbers of geometry of all, the second, ..."""
-        n, k = distances.shape
-        lengths = self.decay_lengths
-        edges = distances.new_empty(n, k * (len(lengths) + geometry.shape[2]))
-        decays, others = edges.split([k * len(lengths), k * geometry.shape[2]], dim=1)
-        exponential_decays(distances, lengths, out=decays.view(n, k, -1))
-        others.view(n, -1, k).copy_(geometry.transpose(1, 2))
-        return edges

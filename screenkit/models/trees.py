@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from pydantic import Field
 
-from screenkit.errors import CheckpointError, UsageError
+from screenkit.errors import CheckpointError
 from screenkit.graph.batch import GraphBatch
 from screenkit.graph.features import FeatureName, feature_names
 from screenkit.graph.graph import GraphSettings
@@ -114,13 +114,6 @@ class Trees(Model):
     def atom_weights_are(self) -> AtomWeights:
         """There are none."""
         return "none"
-
-    def atom_weights(self, batch: GraphBatch) -> torch.Tensor:
-        """Raise: trees look at the crystal as a whole."""
-        raise UsageError(
-            "trees look at a crystal as a whole and have no weights of atoms",
-            hint="take a network, such as --model knagcn",
-        )
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False

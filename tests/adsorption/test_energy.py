@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from screenkit.adsorption.energy import NEAREST, potential, probe, surround
+from screenkit.adsorption.energy import BLOCK_WIDTH as ON_CPU
+from screenkit.adsorption.energy import NEAREST, potential, probe
 from screenkit.adsorption.energy_cuda import BLOCK_WIDTH, probe_on
 from screenkit.adsorption.force_field import find_force_field
+from screenkit.adsorption.surroundings import surround
 from tests.crystals import random_crystal
 
 UFF = find_force_field("uff")
@@ -42,7 +44,7 @@ def by_hand(crystal, origin, site, truncation):
 def test_an_energy_is_the_sum_of_its_pairs(truncation):
     crystal = random_crystal(3)
     origin = np.array([0.4, -31.0, 77.7])
-    atoms = surround(crystal, CUTOFF)
+    atoms = surround(crystal, CUTOFF, ON_CPU)
     pairs = potential(SITES, UFF, atoms, crystal.volume, truncation, np.inf)
     found = probe(atoms, pairs, crystal.lattice, origin, SHAPE)
     for one, site in zip(found, SITES, strict=True):
@@ -51,7 +53,7 @@ def test_an_energy_is_the_sum_of_its_pairs(truncation):
 
 def test_a_point_is_left_out_only_where_no_probe_can_be():
     crystal = random_crystal(4)
-    atoms = surround(crystal, CUTOFF)
+    atoms = surround(crystal, CUTOFF, ON_CPU)
     everywhere = potential(SITES, UFF, atoms, crystal.volume, "truncated", np.inf)
     outside = potential(SITES, UFF, atoms, crystal.volume, "truncated", 2e4)
     shape = np.array([20, 20, 20])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from screenkit.adsorption import eqeq
-from screenkit.adsorption.eqeq import equilibrate
+from screenkit.adsorption.eqeq import element_parameters, equilibrate
 from screenkit.crystal.cif import read_cif
 from screenkit.errors import CrystalError
 from tests.crystals import crystal, random_crystal, rock_salt, rotated, supercell
@@ -19,11 +19,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "mofs"
 
 def test_ions_far_apart_have_the_charges_that_one_can_do_by_hand():
     # chi + J q + 1.2 * 14.4 / 2 * (potential of all others, -M q / r) is the same on both.
-    sodium, chlorine = (eqeq._table()[name] for name in ("Na", "Cl"))
-    (chi_na, j_na), (chi_cl, j_cl) = (
-        ((below + above) / 2 - charge * (above - below), above - below)
-        for charge, below, above in (sodium, chlorine)
-    )
+    (chi_na, chi_cl), (j_na, j_cl) = (table[[11, 17]] for table in element_parameters())
     q = (chi_cl - chi_na) / (j_na + j_cl - 1.2 * 14.4 * 1.747564594633 / 24.0)
     found = equilibrate(rock_salt(48.0))
     assert found == pytest.approx([q] * 4 + [-q] * 4, abs=1e-7)

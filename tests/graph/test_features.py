@@ -9,7 +9,7 @@ from screenkit.crystal.elements import ELECTRONEGATIVITIES, GROUPS, IS_METAL, PE
 from screenkit.graph.features import describe, feature_names
 from tests.crystals import permuted, random_crystal, rock_salt, rotated, supercell, translated
 
-KINDS = ("cell", "composition", "density", "energies", "pores")
+KINDS = ("cell", "composition", "density", "energies", "landscape", "pores")
 
 
 def named(crystal, kinds) -> dict[str, float]:

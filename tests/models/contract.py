@@ -32,6 +32,7 @@ class ModelContract:
         cls = model_class(self.model)
         network = cls(cls.settings_class.model_validate(self.settings), targets=2)
         graphs = [self.graph(network, random_crystal(seed)) for seed in range(8)]
+        network.prepare(graphs)
         network.train()
         for _ in range(3):  # gives the batch norms statistics that are not 0 and 1
             network(collate(graphs))
