@@ -14,5 +14,13 @@
     python -m benchmarks.kills SOURCE        a run that is killed again and again
     python -m benchmarks.slurm_faults SOURCE   rows of Slurm jobs, whatever happens to them
 
+What docs/pore.md and docs/pore-trials.md say, from graphs that are kept:
+
+    python -m benchmarks.trials GRAPHS LABELS            a recipe with one change each, and its cost
+    python -m benchmarks.held_out GRAPHS LABELS          test figures, shortlists, distances
+    python -m benchmarks.learning_curves GRAPHS LABELS   against the number of labels
+    python -m benchmarks.transfer CHECKPOINT GRAPHS LABELS   other structures, other labels
+    python -m benchmarks.pore_pages                      the pages anew, from what was kept
+
 Outside the package and the wheel. Results are appended to `benchmarks/results/`.
 """

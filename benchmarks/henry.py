@@ -23,10 +23,11 @@ from benchmarks import raspa
 from benchmarks.record import keep
 from benchmarks.widom import job
 from screenkit.adsorption.conditions import AdsorptionSettings
-from screenkit.adsorption.energy import potential, probe, surround
+from screenkit.adsorption.energy import BLOCK_WIDTH, potential, probe
 from screenkit.adsorption.force_field import ForceField, Gas, find_force_field
 from screenkit.adsorption.henry import measure_henry
 from screenkit.adsorption.quadrature import boltzmann, refine
+from screenkit.adsorption.surroundings import surround
 from screenkit.crystal.cif import read_cif
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.grid import lay_points, surfaces
@@ -98,7 +99,7 @@ def measure(
         measure_henry(crystal, [gas], at, field, settings)
 
     def kernel() -> np.ndarray:
-        atoms = surround(crystal, settings.cutoff)
+        atoms = surround(crystal, settings.cutoff, BLOCK_WIDTH)
         coefficients = potential([gas.sites[0]], field, atoms, crystal.volume, "truncated", np.inf)
         return probe(atoms, coefficients, crystal.lattice, origin @ crystal.lattice, shape)
 

@@ -46,7 +46,7 @@ SHARES = (
     ),
 )
 _WIDTH, _HEAD = 460, 46
-_STYLE = """
+STYLE = """
 text{font:12px system-ui,-apple-system,"Segoe UI",Roboto,Arial,sans-serif;fill:#737d8c}
 .title{font-size:14px;font-weight:600}.label,.note{font-size:12.5px}
 path{fill:none}.grid{stroke:#8b949e;stroke-opacity:.3}.axis{stroke:#8b949e}
@@ -69,7 +69,7 @@ def alone(chart: Chart) -> str:
     inner = drawn.replace("<svg ", f'<svg y="{_HEAD}" width="{_WIDTH}" height="{height}" ', 1)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height + _HEAD}" '
-        f'width="{_WIDTH * 3 // 2}"><style>{_STYLE}</style>'
+        f'width="{_WIDTH * 3 // 2}"><style>{STYLE}</style>'
         f'<text class="title" x="10" y="20">{escape(chart.title)}</text>'
         f"{''.join(parts)}{inner}</svg>\n"
     )

@@ -24,9 +24,16 @@ def keep(name: str, result: dict[str, Any], folder: Path = RESULTS) -> None:
 
 def last(name: str, key: str, folder: Path = RESULTS) -> dict[str, Any] | None:
     """Return the last result of a name that has a key; None where there is none."""
+    return last_where(name, key, None, folder)
+
+
+def last_where(name: str, key: str, value: Any, folder: Path = RESULTS) -> dict[str, Any] | None:
+    """Return the last result of a name in which a key has a value, or any value for None."""
     path = folder / f"{name}.jsonl"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    return next((e for e in map(json.loads, reversed(lines)) if key in e), None)
+    return next(
+        (e for e in map(json.loads, reversed(lines)) if key in e and value in (None, e[key])), None
+    )
 
 
 def usual_source(name: str) -> Path:

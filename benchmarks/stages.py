@@ -27,6 +27,7 @@ from screenkit.crystal.document import Document
 from screenkit.crystal.neighbors import Neighbors, find_neighbors
 from screenkit.graph.batch import GraphBatch, collate, pack
 from screenkit.graph.build import build_graph
+from screenkit.graph.features import describe
 from screenkit.graph.graph import Graph
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.contract import Model
@@ -34,9 +35,11 @@ from screenkit.store.shard_file import ShardFile, read_shard, shard_path, write_
 from screenkit.tasks.featurize import featurize
 from screenkit.tasks.predict_settings import Precision
 
-MODELS = ("knagcn", "cgcnn", "aecgcnn")
-WHOLE = ("knagcn", "cgcnn")
+MODELS = ("pore", "knagcn", "cgcnn", "aecgcnn")
+WHOLE = ("pore", "knagcn", "cgcnn")
 """Models that go end to end."""
+COMPARED = ("knagcn", "cgcnn")
+"""Those of them whose products with weights run beside them alone."""
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 BATCH_ATOMS = 4096
 
@@ -152,8 +155,12 @@ def all_stages(sample: Sample, files: list[Path], library: Path, folder: Path) -
         for precision in PRECISIONS
     }
     graphs = graphs_of(sample, checkpoints["knagcn"])
+    features = checkpoints["pore"].graph.features
     return {
         **reading(sample, checkpoints["knagcn"]),
+        "numbers of pore": Stage(
+            lambda: [describe(crystal, features) for crystal in sample.crystals], len(sample)
+        ),
         **forwards(sample, checkpoints),
         "write": written(read_shard(path, shard, first.plan.stamp), folder),
         **{name: Stage(done, len(done)) for name, done in whole.items()},
@@ -162,7 +169,7 @@ def all_stages(sample: Sample, files: list[Path], library: Path, folder: Path) -
         **ceilings(sample, files, graphs, path, len(shard)),
         **{
             name: stage
-            for model in WHOLE
+            for model in COMPARED
             for name, stage in products(model, sample.n_atoms, len(sample)).items()
         },
     }
@@ -199,7 +206,11 @@ def compare(seconds: dict[str, list[float]]) -> dict[str, dict[str, float]]:
             pyg,
             (f"forward cgcnn {precision}",),
         )
-    for model, precision in itertools.product(WHOLE, PRECISIONS):
+        pairs[f"pore over knagcn, end to end {precision}"] = (
+            (f"end to end pore {precision}",),
+            (f"end to end knagcn {precision}",),
+        )
+    for model, precision in itertools.product(COMPARED, PRECISIONS):
         which = f"{model} {precision}"
         whole, product = (f"end to end {which}",), f"ceiling: product {which}"
         pairs |= {
@@ -233,7 +244,7 @@ def measure(source: Path, count: int, most_atoms: int, rounds: int) -> dict[str,
         seconds = time_rounds(stages, rounds)
         memory = {who: peak_memory(who, once) for who in ("ours", "published")}
         memory["ours, a full shard"] = peak_memory("ours", folder / "library")
-    for model, precision in itertools.product(WHOLE, PRECISIONS):
+    for model, precision in itertools.product(COMPARED, PRECISIONS):
         product = f"product {model} {precision}"
         seconds[f"ceiling: {product}"] = quickest(
             seconds, f"{product}, torch.mm", f"{product}, oneDNN"

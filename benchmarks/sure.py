@@ -70,7 +70,7 @@ def main(calibrated: Path, labels: Path, libraries: list[Path]) -> None:
         }
     for wanted in WANTED:
         told = [
-            _recall(values[:, t], truth[:, t], number, target.better, wanted)
+            promises(values[:, t], truth[:, t], number, target.better, wanted)
             for t, target in enumerate(checkpoint.targets)
         ]
         held, promised = (sum(column) for column in zip(*told, strict=True))
@@ -80,10 +80,18 @@ def main(calibrated: Path, labels: Path, libraries: list[Path]) -> None:
     keep("sure", found)
 
 
-def _recall(
+def promises(
     values: np.ndarray, truth: np.ndarray, groups: np.ndarray, better: str, wanted: float
 ) -> tuple[int, int]:
-    """Return in how many of the splits a promise was kept, and in how many one was made."""
+    """Return in how many of the splits a promise was kept, and in how many one was made.
+
+    Args:
+        values: (n,) predictions.
+        truth: (n,) labels; NaN where unknown.
+        groups: (n,) number of the group of each.
+        better: `max` or `min`.
+        wanted: the recall that is promised.
+    """
     known = np.isfinite(truth)
     sign = -1.0 if better == "min" else 1.0
     values, truth, groups = sign * values[known], sign * truth[known], groups[known]

@@ -29,13 +29,10 @@ _ENOUGH = 2e-3  # the residual over the first one
 _LARGEST = 6.0  # e; beyond, the system has no sound solution
 _NEAR = 5.0  # the overlap of two atoms ends where its exponent is -25
 # Of the same group one period up, of the lanthanide above an actinide, or a neighbour.
-_RELATIVES = dict(
-    pair.split(":")
-    for pair in """
+_RELATIVES = """
     Tc:Mo Ta:Nb W:Mo Re:Mo Os:Ru Ir:Rh Po:Te At:I Rn:Xe Fr:Cs Ra:Ba Ac:La Th:Ce Pa:Pr U:Nd
     Np:Nd Pu:Sm Am:Eu Cm:Gd Bk:Tb Cf:Dy Es:Ho Fm:Er Md:Tm No:Yb Lr:Lu
-    """.split()
-)
+"""
 
 
 def equilibrate_quickly(crystal: Crystal) -> np.ndarray:
@@ -60,10 +57,11 @@ def _to_cell(crystal: Crystal) -> np.ndarray:
 def _parameters() -> tuple[np.ndarray, np.ndarray]:
     """Return electronegativity (119,), V, and hardness (119,), V/e, of every element."""
     tables = [table.copy() for table in element_parameters()]
+    relatives = dict(pair.split(":") for pair in _RELATIVES.split())
     for z, symbol in enumerate(SYMBOLS):
         if np.isnan(tables[0][z]):
             for table in tables:
-                table[z] = table[SYMBOLS.index(_RELATIVES.get(symbol, "Hf"))]
+                table[z] = table[SYMBOLS.index(relatives.get(symbol, "Hf"))]
     return tables[0], tables[1]
 
 

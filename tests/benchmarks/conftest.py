@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from benchmarks.lessons import Stock
+from benchmarks.lessons import Stock, trees_beside
 from screenkit.flows.featurize import featurize
 from screenkit.recipe import Recipe
 from tests.crystals import random_crystal, write_cif
@@ -73,6 +74,11 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> School:
     recipe = Recipe.parse(RECIPE).override(models=["pore"])
     featurize([folder / "cifs"], recipe, folder / "graphs")
     return School(folder)
+
+
+def few_trees(recipe: Recipe, features: Sequence[str]) -> Recipe:
+    """Return the recipe of trees that are soon grown."""
+    return trees_beside(recipe, features).vary({"network.n_trees": 5})
 
 
 def section(page: str, name: str) -> list[list[str]]:

@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks import lessons
 from benchmarks.figures import mean_and_spread, overall_error, written
-from benchmarks.lessons import Sides, Task, teach, teach_all, trees_beside, truth_of
+from benchmarks.lessons import Sides, Task, teach, teach_all, truth_of
 from screenkit.errors import MismatchError
 from screenkit.flows.lesson import split_once
-from tests.benchmarks.conftest import SMALL
+from tests.benchmarks.conftest import SMALL, few_trees
 
 
 def task(school, tested: bool = True, **changes) -> Task:
@@ -92,7 +92,7 @@ def test_large_structures_can_be_left_out_and_few_be_drawn(school):
 
 
 def test_trees_learn_from_the_graphs_of_a_network(school, tmp_path):
-    trees = trees_beside(school.recipe, ["density"]).vary({"network.n_trees": 5})
+    trees = few_trees(school.recipe, ["density"])
     answers = teach(replace(task(school), recipe=trees), tmp_path)
     assert np.isfinite(answers.said).all() and answers.best_epoch <= 5
 
