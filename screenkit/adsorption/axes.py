@@ -30,6 +30,7 @@ _FARTHEST = 2.6  # Å. Points that are farther say little of an end
 _FEWEST = 3  # lines, however far
 _HOPELESS = 40.0  # times the temperature
 _DEEPEST = -70.0
+_MADE_UP = 60.0
 _STEEP = 1e4  # the logarithm ends there
 
 
@@ -94,6 +95,11 @@ def _sphere() -> np.ndarray:
 @kernel_of_sums
 def _orient(center, walls, potential, lines, ways, weights, least, charge, mean, energy):
     na, nb, nc = center.shape
+    # By table: a division for each step would cost more than all else.
+    pad = np.abs(lines).max()
+    around_a = np.arange(-pad, na + pad) % na
+    around_b = np.arange(-pad, nb + pad) % nb
+    around_c = np.arange(-pad, nc + pad) % nc
     for a in range(na):
         for b in range(nb):
             for c in range(nc):
@@ -101,15 +107,18 @@ def _orient(center, walls, potential, lines, ways, weights, least, charge, mean,
                     continue
                 base = center[a, b, c] + 2.0 * (least + charge * potential[a, b, c])
                 here, volts = walls[a, b, c], potential[a, b, c]
+                # What no potential makes up for; most directions end here.
+                limit = math.log(max(_HOPELESS + _MADE_UP - base + 2.0, 1.0))
                 for s in range(lines.shape[0]):
                     i, j, k = lines[s, 0], lines[s, 1], lines[s, 2]
-                    ahead = (a + i) % na, (b + j) % nb, (c + k) % nc
-                    behind = (a - i) % na, (b - j) % nb, (c - k) % nc
+                    x, y, z = a + pad, b + pad, c + pad
+                    ahead = around_a[x + i], around_b[y + j], around_c[z + k]
+                    behind = around_a[x - i], around_b[y - j], around_c[z - k]
                     way = ways[s]
                     slope = 0.5 * (walls[ahead] - walls[behind]) * way
                     bend = (0.5 * (walls[ahead] + walls[behind]) - here) * way * way
                     one, other = here + bend + slope, here + bend - slope
-                    if one > 10.0 or other > 10.0:
+                    if one > limit or other > limit:
                         continue
                     lift = (potential[ahead] + potential[behind] - 2.0 * volts) * way * way
                     u = base + math.exp(one) + math.exp(other) - 2.0 + charge * lift

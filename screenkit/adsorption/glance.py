@@ -23,10 +23,11 @@ from screenkit.adsorption.eqeq import COULOMB
 from screenkit.adsorption.force_field import ForceField, Gas, find_force_field
 from screenkit.adsorption.henry import GAS_CONSTANT, mol_per_kg_pa
 from screenkit.adsorption.histograms import levels, shares
-from screenkit.adsorption.landscape import Landscape, survey
+from screenkit.adsorption.landscape import Landscape, surround_points, survey
 from screenkit.adsorption.quick_charges import equilibrate_quickly
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import ATOMIC_MASSES
+from screenkit.crystal.grid import lay_points, surfaces
 
 _TEMPERATURE = 298.0  # K
 _SPACING, _MAX_POINTS = 0.9, 8_000
@@ -67,11 +68,14 @@ def glance(crystal: Crystal) -> np.ndarray:
         CrystalError: `element_without_parameters`.
     """
     field, gases = _matter()
+    field.refuse_strangers(crystal.numbers)
     molecule = gases[_MOLECULE]
     spheres = [gas for gas in gases.values() if gas.is_sphere]
     probes = [molecule.sites[1], molecule.sites[0], *(gas.sites[0] for gas in spheres)]
-    charges = equilibrate_quickly(crystal)
-    land = survey(crystal, charges, probes, field, _SPACING, _MAX_POINTS)
+    origin, shape = lay_points(crystal, surfaces(crystal), _SPACING, _MAX_POINTS)
+    atoms = surround_points(crystal, shape)
+    charges = equilibrate_quickly(crystal, atoms)
+    land = survey(crystal, atoms, charges, probes, field, origin, shape)
     room = np.isfinite(land.energies[0])
     felt = {gas.name: _sphere(land.energies[2 + i][room]) for i, gas in enumerate(spheres)}
     felt[_MOLECULE] = _oriented(orient(land, 0, 1, molecule, _TEMPERATURE), room)

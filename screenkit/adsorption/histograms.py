@@ -20,6 +20,7 @@ from screenkit.adsorption.henry import GAS_CONSTANT
 from screenkit.adsorption.surroundings import surround
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.grid import lay_points, surfaces
+from screenkit.crystal.kernel import kernel
 
 LEVELS = 12
 """Levels of a probe: one width above zero, zero, and downwards."""
@@ -78,9 +79,17 @@ def shares(values: np.ndarray, width: float, count: int, points: int) -> np.ndar
         count: of levels.
         points: in all; those that have no value are at the first level.
     """
-    place = np.clip(1.0 - values / width, 0.0, count - 1.0)
-    upper = np.minimum(place.astype(np.int64), count - 2)
-    part = place - upper
-    counts = np.bincount(upper, 1.0 - part, count) + np.bincount(upper + 1, part, count)
+    counts = _count(values, width, count)
     counts[0] += points - len(values)
     return counts / points
+
+
+@kernel
+def _count(values, width, count):
+    counts = np.zeros(count, np.float64)
+    for value in values:
+        place = min(max(1.0 - value / width, 0.0), count - 1.0)
+        upper = min(int(place), count - 2)
+        counts[upper] += upper + 1.0 - place
+        counts[upper + 1] += place - upper
+    return counts

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from screenkit.adsorption.force_field import ForceField, Site
-from screenkit.adsorption.surroundings import CELL_WIDTH, Surroundings, surround
+from screenkit.adsorption.surroundings import Surroundings, surround, within
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import VAN_DER_WAALS_RADII
-from screenkit.crystal.grid import lay_points, surfaces
+from screenkit.crystal.grid import half_diagonal
 from screenkit.crystal.kernel import kernel_of_sums
 
 CUTOFF = 12.8
@@ -53,47 +53,43 @@ class Landscape:
         return self.lattice / np.array(self.clearance.shape)[:, None]
 
 
+def surround_points(crystal: Crystal, shape: np.ndarray) -> Surroundings:
+    """Return the atoms that the points of a grid of this shape (3,) look at."""
+    width = 2.0 * (_BLOCK - 1) * half_diagonal(crystal.lattice / shape[:, None])
+    return surround(crystal, FARTHEST, width)
+
+
 def survey(
     crystal: Crystal,
+    atoms: Surroundings,
     charges: np.ndarray,
     probes: Sequence[Site],
     field: ForceField,
-    spacing: float,
-    max_points: int,
+    origin: np.ndarray,
+    shape: np.ndarray,
 ) -> Landscape:
     """Return the landscape of a crystal.
 
     Args:
         crystal: with atoms.
-        charges: (n,), e. Of its atoms.
+        atoms: what `surround_points` returns.
+        charges: (n,) float32, e. Of its atoms.
         probes: G spheres; what charge they have does not matter.
         field: with parameters for every element of the crystal.
-        spacing: Å. Between points along a lattice vector, at most.
-        max_points: in a cell that would need more, they are farther apart.
-
-    Raises:
-        CrystalError: `element_without_parameters`.
+        origin: (3,) float64, fractional. Of point [0, 0, 0].
+        shape: (3,) int64. Points along each lattice vector.
     """
-    field.refuse_strangers(crystal.numbers)
-    origin, shape = lay_points(crystal, surfaces(crystal), spacing, max_points)
     lattice = np.ascontiguousarray(crystal.lattice, dtype=np.float64)
-    steps = lattice / shape[:, None]
-    edges = [i * steps[0] + j * steps[1] + k * steps[2] for i, j, k in _DIAGONALS]
-    width = (_BLOCK - 1) * float(np.linalg.norm(edges, axis=1).max())
-    atoms = surround(crystal, FARTHEST, width)
     powers, tail, hard = _coefficients(probes, field, atoms, crystal.volume)
     points = (len(probes), *(int(n) for n in shape))
     energies = np.full(points, np.inf, np.float32)
     potential, clearance = np.zeros(points[1:], np.float32), np.full(points[1:], -1.0, np.float32)
+    radii = VAN_DER_WAALS_RADII[atoms.elements].astype(np.float32)
     _survey(
-        atoms, charges.astype(np.float32)[atoms.owners], powers, tail, hard,
-        VAN_DER_WAALS_RADII[atoms.elements].astype(np.float32), lattice, origin @ lattice, steps,
-        energies, potential, clearance,
+        atoms, charges[atoms.owners], powers, tail, hard, radii, lattice, origin @ lattice,
+        lattice / shape[:, None], energies, potential, clearance,
     )  # fmt: skip
     return Landscape(lattice, energies, potential, clearance)
-
-
-_DIAGONALS = ((1, 1, 1), (1, 1, -1), (1, -1, 1), (-1, 1, 1))
 
 
 def _coefficients(
@@ -127,9 +123,11 @@ def _survey(
     size = (_BLOCK**3 + _LANES - 1) // _LANES * _LANES
     points, places = np.empty((3, size), np.float32), np.empty((size, 3), np.int64)
     sums, felt = np.empty((4, size), np.float32), np.empty((probes, size), np.float32)
-    near, begin = np.empty((4, 1024), np.float32), np.zeros(kinds + 2, np.int64)
+    room = atoms.owners.shape[0]
+    found, near = np.empty(room, np.int64), np.empty((4, room), np.float32)
+    begin = np.zeros(kinds + 2, np.int64)
     first, last = np.empty(3, np.int64), np.empty(3, np.int64)
-    half = (_BLOCK - 1) * _half_diagonal(steps)
+    half = (_BLOCK - 1) * half_diagonal(steps)
     for first[0] in range(0, na, _BLOCK):
         for first[1] in range(0, nb, _BLOCK):
             for first[2] in range(0, nc, _BLOCK):
@@ -140,7 +138,7 @@ def _survey(
                     middle += first[axis] * steps[axis]
                 # The block stands in the cell that the surroundings are of.
                 middle -= np.floor(middle @ inverse) @ lattice
-                near = _gather(atoms, charges, middle, half + FARTHEST, near, begin)
+                _gather(atoms, charges, middle, half + FARTHEST, found, near, begin)
                 alive = _free(first, last, steps, near, begin, hard, half, points, places)
                 if alive == 0:
                     continue
@@ -163,50 +161,22 @@ def _survey(
 
 
 @kernel_of_sums
-def _half_diagonal(steps):
-    """Return half the longest diagonal of a box."""
-    longest = 0.0
-    for i in (-1.0, 1.0):
-        for j in (-1.0, 1.0):
-            diagonal = steps[0] + i * steps[1] + j * steps[2]
-            longest = max(longest, math.sqrt((diagonal * diagonal).sum()))
-    return 0.5 * longest
-
-
-@kernel_of_sums
-def _gather(atoms, charges, middle, reach, near, begin):
+def _gather(atoms, charges, middle, reach, found, near, begin):
     """Write the atoms within reach of a place into the columns of `near`, sorted by kind: where
-    they are from there, and their charge. Return it, longer where it had to be."""
-    low, high = np.empty(3, np.int64), np.empty(3, np.int64)
-    for axis in range(3):
-        offset = middle[axis] - atoms.corner[axis]
-        low[axis] = max(math.floor((offset - reach) / CELL_WIDTH), 0)
-        high[axis] = min(math.floor((offset + reach) / CELL_WIDTH) + 1, atoms.divisions[axis])
+    they are from there, and their charge."""
+    count = within(atoms, middle, reach, found)
     begin[:] = 0
-    # Count, then place: two sweeps over the same search cells.
-    for sweep in range(2):
-        for i in range(low[0], high[0]):
-            for j in range(low[1], high[1]):
-                row = (i * atoms.divisions[1] + j) * atoms.divisions[2]
-                for t in range(atoms.begin[row + low[2]], atoms.begin[row + high[2]]):
-                    dx = atoms.centers[t, 0] - middle[0]
-                    dy = atoms.centers[t, 1] - middle[1]
-                    dz = atoms.centers[t, 2] - middle[2]
-                    if dx * dx + dy * dy + dz * dz > reach * reach:
-                        continue
-                    kind = atoms.kinds[t]
-                    if sweep == 0:
-                        begin[kind + 2] += 1
-                        continue
-                    m = begin[kind + 1]
-                    near[0, m], near[1, m], near[2, m], near[3, m] = dx, dy, dz, charges[t]
-                    begin[kind + 1] += 1
-        if sweep == 0:
-            for kind in range(2, begin.shape[0]):
-                begin[kind] += begin[kind - 1]
-            if begin[-1] > near.shape[1]:
-                near = np.empty((4, 2 * begin[-1]), np.float32)
-    return near
+    for m in range(count):
+        begin[atoms.kinds[found[m]] + 2] += 1
+    for kind in range(2, begin.shape[0]):
+        begin[kind] += begin[kind - 1]
+    for m in range(count):
+        t = found[m]
+        place = begin[atoms.kinds[t] + 1]
+        begin[atoms.kinds[t] + 1] += 1
+        for axis in range(3):
+            near[axis, place] = atoms.centers[t, axis] - middle[axis]
+        near[3, place] = charges[t]
 
 
 @kernel_of_sums

@@ -1,7 +1,7 @@
 """Quick charges: those of EQeq within some hundredths of them, a hundred times as fast.
 
 Where `eqeq.py` sums over all images (Ewald) and solves a full system, here the energy of two
-charges is shifted to end smoothly 10 Å apart, and conjugate gradients stop early. The work grows
+charges is shifted to end smoothly at a cutoff, and conjugate gradients stop early. The work grows
 linearly with the atoms. For the numbers that a network reads, not for simulations.
 
 Not covered: elements without numbers get those of a relative, so that each crystal has charges.
@@ -18,7 +18,7 @@ import math
 import numpy as np
 
 from screenkit.adsorption.eqeq import COULOMB, SCREENING, element_parameters
-from screenkit.adsorption.surroundings import CELL_WIDTH, surround
+from screenkit.adsorption.surroundings import Surroundings, within
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import SYMBOLS
 from screenkit.crystal.kernel import kernel_of_sums
@@ -35,15 +35,19 @@ _RELATIVES = """
 """
 
 
-def equilibrate_quickly(crystal: Crystal) -> np.ndarray:
-    """Return charges (n,) float32, e, that add up to 0 but for round-off."""
+def equilibrate_quickly(crystal: Crystal, atoms: Surroundings) -> np.ndarray:
+    """Return charges (n,) float32, e, that add up to 0 but for round-off.
+
+    Args:
+        crystal: with atoms.
+        atoms: of the crystal; energies end at their cutoff, 10 Å in what was measured of this.
+    """
     chi, hardness = (table[crystal.numbers] for table in _parameters())
-    atoms = surround(crystal, _REACH, 0.0)
     positions = crystal.positions - _to_cell(crystal)
     scale = SCREENING * COULOMB / 2.0
     first, others, energies = _pairs(atoms, positions, np.sqrt(hardness / COULOMB), scale)
     # With the images of its own that stand at the cutoff, as all that is beyond.
-    own = hardness - 2.0 * scale / _REACH
+    own = hardness - 2.0 * scale / atoms.cutoff
     charges = _solve(first, others, energies, own.astype(np.float32), chi.astype(np.float32))
     return np.clip(charges, -_LARGEST, _LARGEST)
 
@@ -70,63 +74,46 @@ def _pairs(atoms, positions, roots, scale):
     """Return the energies of two unit charges, eV, over all images within reach, row by row: where
     each atom's begin, who the others are (itself and those behind it), and the energies."""
     n = positions.shape[0]
-    reach, square = atoms.cutoff, atoms.cutoff * atoms.cutoff
+    level, slope = 2.0 / atoms.cutoff, 1.0 / atoms.cutoff**2
     begin = np.zeros(n + 1, np.int64)
     others, energies = np.empty(64 * n, np.int32), np.empty(64 * n, np.float32)
-    row, seen, met = np.zeros(n, np.float64), np.full(n, -1, np.int64), np.empty(n, np.int64)
+    row, seen = np.zeros(n, np.float64), np.full(n, -1, np.int64)
+    room = atoms.owners.shape[0]
+    found, squares, inverses = np.empty(room, np.int64), np.empty(room), np.empty(room)
     for i in range(n):
-        count = 0
-        x, y, z = positions[i] - atoms.corner
-        for a in _cells(x, reach, atoms.divisions[0]):
-            left = square - _gap(x, a) ** 2
-            for b in _cells(y, math.sqrt(left), atoms.divisions[1]):
-                rest = math.sqrt(max(left - _gap(y, b) ** 2, 0.0))
-                cells = _cells(z, rest, atoms.divisions[2])
-                line = (a * atoms.divisions[1] + b) * atoms.divisions[2]
-                for t in range(atoms.begin[line + cells.start], atoms.begin[line + cells.stop]):
-                    j = atoms.owners[t]
-                    dx = atoms.centers[t, 0] - positions[i, 0]
-                    dy = atoms.centers[t, 1] - positions[i, 1]
-                    dz = atoms.centers[t, 2] - positions[i, 2]
-                    d2 = dx * dx + dy * dy + dz * dz
-                    if j < i or d2 > square or d2 < 1e-6:
-                        continue
-                    r = math.sqrt(d2)
-                    energy = 1.0 / r + r / square - 2.0 / reach
-                    near = roots[i] * roots[j]  # EQeq's a_ij
-                    if near * r < _NEAR:
-                        overlap = near * (2.0 - near * r) - 1.0 / r
-                        energy += math.exp(-near * near * d2) * overlap
-                    if seen[j] != i:
-                        seen[j] = i
-                        met[count] = j
-                        count += 1
-                        row[j] = 0.0
-                    row[j] += energy
-        start = begin[i]
-        begin[i + 1] = start + count
-        if start + count > others.shape[0]:
-            room = max(2 * others.shape[0], start + n)
-            wider, higher = np.empty(room, np.int32), np.empty(room, np.float32)
-            wider[:start], higher[:start] = others[:start], energies[:start]
-            others, energies = wider, higher
-        for m in range(count):
-            others[start + m] = met[m]
-            energies[start + m] = scale * row[met[m]] * (0.5 if met[m] == i else 1.0)
+        near = 0
+        for m in range(within(atoms, positions[i], atoms.cutoff, found)):
+            t = found[m]
+            square = 0.0
+            for axis in range(3):
+                square += (atoms.centers[t, axis] - positions[i, axis]) ** 2
+            found[near], squares[near] = t, square
+            near += (atoms.owners[t] >= i) & (square > 1e-6)
+        for m in range(near):
+            inverses[m] = 1.0 / math.sqrt(squares[m])
+        stop = begin[i]
+        if stop + near > others.shape[0]:
+            others = np.append(others, np.empty(stop + near, np.int32))
+            energies = np.append(energies, np.empty(stop + near, np.float32))
+        for m in range(near):
+            j, inverse = atoms.owners[found[m]], inverses[m]
+            r = squares[m] * inverse
+            energy = inverse + r * slope - level
+            reach = roots[i] * roots[j]  # EQeq's a_ij
+            if reach * r < _NEAR:
+                overlap = reach * (2.0 - reach * r) - inverse
+                energy += math.exp(-reach * reach * squares[m]) * overlap
+            if seen[j] != i:
+                seen[j], row[j] = i, 0.0
+                others[stop] = j
+                stop += 1
+            row[j] += energy
+        begin[i + 1] = stop
+        for m in range(begin[i], stop):
+            j = others[m]
+            # An atom and its image are seen from both; the others once.
+            energies[m] = scale * row[j] * (0.5 if j == i else 1.0)
     return begin, others, energies
-
-
-@kernel_of_sums
-def _cells(place, reach, divisions):
-    """Return the search cells along one axis that are within reach of a place."""
-    first = max(math.floor((place - reach) / CELL_WIDTH), 0)
-    return range(first, max(min(math.floor((place + reach) / CELL_WIDTH) + 1, divisions), first))
-
-
-@kernel_of_sums
-def _gap(place, cell):
-    """Return how far a place is from a search cell, along one axis."""
-    return max(cell * CELL_WIDTH - place, place - (cell + 1) * CELL_WIDTH, 0.0)
 
 
 @kernel_of_sums

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from screenkit.crystal.crystal import Crystal
-from screenkit.crystal.kernel import kernel
+from screenkit.crystal.kernel import kernel, kernel_of_sums
 
 CELL_WIDTH = 4.0
 """Å, of the search cells."""
@@ -59,10 +59,8 @@ def surround(crystal: Crystal, cutoff: float, block_width: float) -> Surrounding
     inside -= np.floor(inside)
     # The middle of a block is in the cell, its points may be half a block outside.
     reach = (cutoff + 0.5 * block_width) * np.linalg.norm(inverse, axis=0)
-    points, owners = _images(inside, lattice, reach)
-    corner = points.min(axis=0, initial=0.0)
-    spread = points.max(axis=0, initial=0.0) - corner
-    divisions = np.maximum(np.ceil(spread / CELL_WIDTH), 1).astype(np.int64)
+    points, owners, corner, opposite = _images(inside, lattice, reach)
+    divisions = np.maximum(np.ceil((opposite - corner) / CELL_WIDTH), 1).astype(np.int64)
     order, begin = _sort(points, corner, divisions)
     return Surroundings(
         centers=points[order],
@@ -80,7 +78,8 @@ def surround(crystal: Crystal, cutoff: float, block_width: float) -> Surrounding
 
 @kernel
 def _images(inside, lattice, reach):
-    """Return places (m, 3) and owners (m,) of all images that are at most `reach` outside."""
+    """Return places (m, 3) and owners (m,) of all images that are at most `reach` outside, and two
+    corners of the box around them."""
     n = inside.shape[0]
     first, last = np.empty((n, 3), np.int64), np.empty((n, 3), np.int64)
     count = 0
@@ -92,20 +91,24 @@ def _images(inside, lattice, reach):
             images *= last[i, axis] - first[i, axis] + 1
         count += images
     points, owners = np.empty((count, 3), np.float64), np.empty(count, np.int64)
+    corner, opposite = np.zeros(3, np.float64), np.zeros(3, np.float64)
     m = 0
     for i in range(n):
         for a in range(first[i, 0], last[i, 0] + 1):
             for b in range(first[i, 1], last[i, 1] + 1):
                 for c in range(first[i, 2], last[i, 2] + 1):
                     for axis in range(3):
-                        points[m, axis] = (
+                        place = (
                             (inside[i, 0] + a) * lattice[0, axis]
                             + (inside[i, 1] + b) * lattice[1, axis]
                             + (inside[i, 2] + c) * lattice[2, axis]
                         )
+                        points[m, axis] = place
+                        corner[axis] = min(corner[axis], place)
+                        opposite[axis] = max(opposite[axis], place)
                     owners[m] = i
                     m += 1
-    return points, owners
+    return points, owners, corner, opposite
 
 
 @kernel
@@ -128,3 +131,46 @@ def _sort(points, corner, divisions):
         order[free[cells[m]]] = m
         free[cells[m]] += 1
     return order, begin
+
+
+@kernel_of_sums
+def within(atoms, place, reach, found):
+    """Write to `found` which of the atoms are within reach of a place, and return how many are.
+
+    Args:
+        atoms: Surroundings.
+        place: (3,) float64, Å.
+        reach: Å.
+        found: int64; has room for all atoms.
+    """
+    square = reach * reach
+    x, y, z = place
+    dx, dy, dz = place - atoms.corner
+    near = 0
+    for a in _cells(dx, reach, atoms.divisions[0]):
+        left = square - _gap(dx, a) ** 2
+        for b in _cells(dy, math.sqrt(max(left, 0.0)), atoms.divisions[1]):
+            rest = math.sqrt(max(left - _gap(dy, b) ** 2, 0.0))
+            cells = _cells(dz, rest, atoms.divisions[2])
+            row = (a * atoms.divisions[1] + b) * atoms.divisions[2]
+            for t in range(atoms.begin[row + cells.start], atoms.begin[row + cells.stop]):
+                found[near] = t
+                near += (
+                    (atoms.centers[t, 0] - x) ** 2
+                    + (atoms.centers[t, 1] - y) ** 2
+                    + (atoms.centers[t, 2] - z) ** 2
+                ) <= square
+    return near
+
+
+@kernel_of_sums
+def _cells(place, reach, divisions):
+    """Return the search cells along one axis that are within reach of a place."""
+    first = max(math.floor((place - reach) / CELL_WIDTH), 0)
+    return range(first, max(min(math.floor((place + reach) / CELL_WIDTH) + 1, divisions), first))
+
+
+@kernel_of_sums
+def _gap(place, cell):
+    """Return how far a place is from a search cell, along one axis."""
+    return max(cell * CELL_WIDTH - place, place - (cell + 1) * CELL_WIDTH, 0.0)

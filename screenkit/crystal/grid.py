@@ -210,7 +210,7 @@ def _distances(atoms, origin, shape, farthest):
     values = np.empty((na, nb, nc), np.float64)
     near = np.empty((512, 4), np.float64)
     sa, sb, sc = atoms.lattice[0] / na, atoms.lattice[1] / nb, atoms.lattice[2] / nc
-    half = _half_diagonal((_BLOCK - 1) * sa, (_BLOCK - 1) * sb, (_BLOCK - 1) * sc)
+    half = (_BLOCK - 1) * half_diagonal(atoms.lattice / shape.reshape(3, 1))
     guess = 4.0
     for a0 in range(0, na, _BLOCK):
         for b0 in range(0, nb, _BLOCK):
@@ -248,12 +248,12 @@ def _distances(atoms, origin, shape, farthest):
 
 
 @kernel
-def _half_diagonal(u, v, w):
-    """Return half the longest diagonal of a box."""
+def half_diagonal(edges):
+    """Return half the longest diagonal of a box whose edges are the rows (3, 3)."""
     longest = 0.0
     for i in (-1.0, 1.0):
         for j in (-1.0, 1.0):
-            diagonal = u + i * v + j * w
+            diagonal = edges[0] + i * edges[1] + j * edges[2]
             longest = max(longest, math.sqrt((diagonal * diagonal).sum()))
     return longest / 2.0
 

@@ -14,8 +14,10 @@ from screenkit.adsorption.eqeq import equilibrate
 from screenkit.adsorption.force_field import find_force_field
 from screenkit.adsorption.glance import NAMES, glance
 from screenkit.adsorption.henry import measure_henry, mol_per_kg_pa
-from screenkit.adsorption.landscape import survey
+from screenkit.adsorption.landscape import Landscape, surround_points, survey
 from screenkit.crystal.cif import read_cif
+from screenkit.crystal.grid import lay_points, surfaces
+from screenkit.errors import CrystalError
 from tests.crystals import (
     crystal,
     permuted,
@@ -32,6 +34,13 @@ UFF = find_force_field("uff")
 
 def numbers(given) -> dict[str, float]:
     return dict(zip(NAMES, glance(given).tolist(), strict=True))
+
+
+def landscape_of_co2(given, charges: np.ndarray, spacing: float) -> Landscape:
+    origin, shape = lay_points(given, surfaces(given), spacing, 10**6)
+    co2 = UFF.gas("CO2")
+    probes, atoms = [co2.sites[1], co2.sites[0]], surround_points(given, shape)
+    return survey(given, atoms, charges.astype(np.float32), probes, UFF, origin, shape)
 
 
 def example(name: str):
@@ -93,8 +102,7 @@ def test_a_crystal_without_room_has_the_least_numbers():
 def test_a_molecule_far_from_all_atoms_turns_freely():
     helium = crystal([2], [(0, 0, 0)], [[24.0, 0, 0], [5.0, 23.0, 0], [3.0, -4.0, 25.0]])
     co2 = UFF.gas("CO2")
-    probes = [co2.sites[1], co2.sites[0]]
-    land = survey(helium, np.zeros(1), probes, UFF, 0.9, 100_000)
+    land = landscape_of_co2(helium, np.zeros(1), 0.9)
     turned = orient(land, 0, 1, co2, 298.0)
     far = land.clearance == land.clearance.max()
     energy = (land.energies[0] + 2.0 * land.energies[1])[far].mean() / 298.0
@@ -106,8 +114,8 @@ def test_a_quadrupole_turns_towards_the_field():
     """Between a positive and a negative ion, against the sum over its three charges by hand."""
     pair = crystal([2, 2], [(0.5, 0.5, 0.2), (0.5, 0.5, 0.8)], np.eye(3) * 24.0)
     co2 = UFF.gas("CO2")
-    land = survey(pair, np.array([0.8, -0.8]), [co2.sites[1], co2.sites[0]], UFF, 0.75, 10**6)
-    neutral = survey(pair, np.zeros(2), [co2.sites[1], co2.sites[0]], UFF, 0.75, 10**6)
+    land = landscape_of_co2(pair, np.array([0.8, -0.8]), 0.75)
+    neutral = landscape_of_co2(pair, np.zeros(2), 0.75)
     with_charges = orient(land, 0, 1, co2, 298.0).weight
     without = orient(neutral, 0, 1, co2, 298.0).weight
     near = (land.clearance > 1.5) & (land.clearance < 2.5)
@@ -125,3 +133,9 @@ def test_the_numbers_belong_to_the_crystal_and_not_to_its_file():
     ):
         # Charges are a few 1e-4 e off: their iteration ends early, in single precision.
         np.testing.assert_allclose(glance(same), glance(given), rtol=0.01, atol=0.01)
+
+
+def test_an_element_without_parameters_is_refused():
+    strange = crystal([118], [(0, 0, 0)], np.eye(3) * 9.0)
+    with pytest.raises(CrystalError, match="no parameters for Og"):
+        glance(strange)

@@ -7,16 +7,27 @@ import pytest
 
 from screenkit.adsorption.energy import BLOCK_WIDTH, potential, probe
 from screenkit.adsorption.force_field import find_force_field
-from screenkit.adsorption.landscape import CUTOFF, FARTHEST, survey
+from screenkit.adsorption.landscape import (
+    CUTOFF,
+    FARTHEST,
+    Landscape,
+    surround_points,
+    survey,
+)
 from screenkit.adsorption.surroundings import surround
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import VAN_DER_WAALS_RADII
 from screenkit.crystal.grid import lay_grid, lay_points, surfaces
-from screenkit.errors import CrystalError
 from tests.crystals import crystal, random_crystal
 
 UFF = find_force_field("uff")
 PROBES = [UFF.gas(name).sites[0] for name in ("CH4", "H2", "Xe")]
+
+
+def landscape_of(given: Crystal, charges: np.ndarray, spacing: float) -> Landscape:
+    origin, shape = lay_points(given, surfaces(given), spacing, 50_000)
+    atoms = surround_points(given, shape)
+    return survey(given, atoms, charges.astype(np.float32), PROBES, UFF, origin, shape)
 
 
 def sparse(seed: int) -> Crystal:
@@ -26,8 +37,8 @@ def sparse(seed: int) -> Crystal:
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_energies_are_those_of_pairs_within_the_cutoff_and_an_even_rest(seed):
     given = sparse(seed)
-    land = survey(given, np.zeros(20), PROBES, UFF, 0.9, 8000)
-    origin, shape = lay_points(given, surfaces(given), 0.9, 8000)
+    land = landscape_of(given, np.zeros(20), 0.9)
+    origin, shape = lay_points(given, surfaces(given), 0.9, 50_000)
     atoms = surround(given, FARTHEST, BLOCK_WIDTH)
     pairs = potential(PROBES, UFF, atoms, given.volume, "truncated", np.inf)
     wanted = probe(atoms, pairs, given.lattice, origin @ given.lattice, shape)
@@ -52,8 +63,8 @@ def test_energies_are_those_of_pairs_within_the_cutoff_and_an_even_rest(seed):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_clearances_are_those_of_the_grid(seed):
     given = sparse(seed)
-    land = survey(given, np.zeros(20), PROBES, UFF, 0.9, 8000)
-    grid = lay_grid(given, surfaces(given), 0.9, 8000)
+    land = landscape_of(given, np.zeros(20), 0.9)
+    grid = lay_grid(given, surfaces(given), 0.9, 50_000)
     free = np.isfinite(land.energies[0])
     wanted = np.minimum(grid.distances, FARTHEST)[free]
     np.testing.assert_allclose(land.clearance[free], wanted, atol=1e-4)
@@ -63,8 +74,8 @@ def test_clearances_are_those_of_the_grid(seed):
 def test_the_potential_is_that_of_shifted_charges():
     given = sparse(0)
     charges = np.random.default_rng(0).normal(0.0, 0.5, 20)
-    land = survey(given, charges, PROBES, UFF, 1.5, 8000)
-    origin, shape = lay_points(given, surfaces(given), 1.5, 8000)
+    land = landscape_of(given, charges, 1.5)
+    origin, shape = lay_points(given, surfaces(given), 1.5, 50_000)
     places = np.stack(np.meshgrid(*(np.arange(n) / n for n in shape), indexing="ij"), -1)
     away = (places + origin)[..., None, :] - given.fractional
     wanted = np.zeros(tuple(shape))
@@ -79,7 +90,7 @@ def test_the_potential_is_that_of_shifted_charges():
 
 def test_no_probe_is_where_one_atom_alone_forbids_all():
     argon = crystal([18], [(0, 0, 0)], np.eye(3) * 12.0)
-    land = survey(argon, np.zeros(1), PROBES, UFF, 0.5, 50_000)
+    land = landscape_of(argon, np.zeros(1), 0.5)
     inside = ~np.isfinite(land.energies[0])
     # A sphere of the smallest distance at which one of them has 25 kT at 298 K.
     sigma, epsilon = (np.array([UFF.pairs(site)[i][18] for site in PROBES]) for i in (0, 1))
@@ -88,9 +99,3 @@ def test_no_probe_is_where_one_atom_alone_forbids_all():
     radius = min(r[np.argmax(walls[:, g] < 25 * 298), 0] for g in range(3))
     assert inside.mean() == pytest.approx(4 / 3 * np.pi * radius**3 / 12.0**3, rel=0.05)
     assert land.clearance.max() == pytest.approx(6 * 3**0.5 - VAN_DER_WAALS_RADII[18], abs=1e-4)
-
-
-def test_an_element_without_parameters_is_refused():
-    strange = crystal([118], [(0, 0, 0)], np.eye(3) * 9.0)
-    with pytest.raises(CrystalError, match="no parameters for Og"):
-        survey(strange, np.zeros(1), PROBES, UFF, 0.9, 8000)
