@@ -18,7 +18,7 @@ def compare(
     Structures are joined by name: rank correlations, the overlap of the best,
     and whose outcome changed.
 
-    Example: screenkit compare hmof-knagcn hmof-trees -o knagcn-or-trees
+    Example: screenkit compare hmof-pore hmof-trees -o pore-or-trees
     """
     from screenkit.cli import show_select
     from screenkit.flows.compare import compare as hold

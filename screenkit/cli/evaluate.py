@@ -36,7 +36,7 @@ def evaluate(
 
     Safe to repeat: a run that was stopped goes on.
 
-    Example: screenkit evaluate tobacco.tar.xz labels.csv --model knagcn
+    Example: screenkit evaluate tobacco.tar.xz labels.csv --model pore
 
     Where a label has another name: --column band_gap=gap_pbe_eV; where it
     must become a class: --column "is_metal=gap_pbe_eV<=0".

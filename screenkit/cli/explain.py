@@ -35,7 +35,7 @@ def explain(
     Takes the best of a run that `screenkit rank` made, with its model and
     recipe unless told otherwise, or all of a library. Safe to repeat.
 
-    Example: screenkit explain hmof-knagcn --top 20
+    Example: screenkit explain hmof-pore --top 20
     """
     said = locals()
     from screenkit.cli.folder import folder_of

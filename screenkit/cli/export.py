@@ -18,7 +18,7 @@ def export(
 ) -> None:
     """Write every column of every structure of RUN as CSV, JSON or Parquet.
 
-    Example: screenkit export hmof-knagcn --format parquet -o hmof.parquet
+    Example: screenkit export hmof-pore --format parquet -o hmof.parquet
     """
     from screenkit.cli.text import plain
     from screenkit.flows.export import export as write

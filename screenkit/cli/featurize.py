@@ -37,7 +37,7 @@ def featurize(
     look at the same neighbours share a folder. Safe to repeat: a run that
     was stopped goes on.
 
-    Example: screenkit featurize hmof/ --model knagcn --model cgcnn -o hmof-graphs
+    Example: screenkit featurize hmof/ --model pore --model cgcnn -o hmof-graphs
     """
     said = locals()
     from screenkit.cli.folder import folder_of

@@ -113,7 +113,7 @@ Model = Annotated[
         "--model",
         "-m",
         metavar="NAME|PATH",
-        help="A model on the shelf (see `screenkit models`) or a checkpoint. \\[default: knagcn]",
+        help="A model on the shelf (see `screenkit models`) or a checkpoint. \\[default: pore]",
         rich_help_panel=MODEL,
     ),
 ]
@@ -172,7 +172,7 @@ Network = Annotated[
         "--model",
         "-m",
         metavar="NAME",
-        help="Kind of model to train; `screenkit models` lists them. \\[default: knagcn]",
+        help="Kind of model to train; `screenkit models` lists them. \\[default: pore]",
         rich_help_panel=MODEL,
     ),
 ]

@@ -15,7 +15,7 @@ Models = Annotated[
         "--model",
         "-m",
         metavar="NAME",
-        help="Kind of network that the graphs are for; may be repeated. \\[default: knagcn]",
+        help="Kind of network that the graphs are for; may be repeated. \\[default: pore]",
         rich_help_panel=MODEL,
     ),
 ]

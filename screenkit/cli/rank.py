@@ -41,7 +41,7 @@ def rank(
     is only ranked again, so that --target, --where and --top may be tried at
     will.
 
-    Example: screenkit rank hmof/ --model knagcn --where "n_atoms < 500"
+    Example: screenkit rank hmof/ --where "n_atoms < 500"
     """
     said = locals()
     from screenkit.cli.folder import folder_of

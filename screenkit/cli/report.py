@@ -32,7 +32,7 @@ def report(
     gcmc collect. Nothing is computed again; what `explain RUN` has found
     since is in the page.
 
-    Example: screenkit report hmof-knagcn
+    Example: screenkit report hmof-pore
     """
     from screenkit.cli.text import plain
     from screenkit.flows.report import report as build

@@ -15,7 +15,7 @@ def status(
 ) -> None:
     """Say how far RUN is, who works on it, and what went wrong of late.
 
-    Example: screenkit status hmof-knagcn --watch
+    Example: screenkit status hmof-pore --watch
     """
     from screenkit.cli import show_runs
     from screenkit.flows.status import Watch
@@ -30,7 +30,7 @@ def status(
 def logs(run: of.Run, shard: of.ShardNumber = None, debug: opt.Debug = False) -> None:
     """Print the log of RUN; with --shard, of the Slurm job that had the shard.
 
-    Example: screenkit logs hmof-knagcn --shard 7
+    Example: screenkit logs hmof-pore --shard 7
     """
     from screenkit.cli import show_runs
     from screenkit.flows.driver import find_log
@@ -43,7 +43,7 @@ def cancel(run: of.Run, debug: opt.Debug = False) -> None:
 
     What is finished is kept, and the command of the run goes on from there.
 
-    Example: screenkit cancel hmof-knagcn
+    Example: screenkit cancel hmof-pore
     """
     from screenkit.flows.driver import stop
 
@@ -59,7 +59,7 @@ def retry(
     Shards that hold such rows are done anew by the command of the run; all
     other rows come out as they were.
 
-    Example: screenkit retry hmof-knagcn --failed
+    Example: screenkit retry hmof-pore --failed
     """
     from screenkit.cli.again import start_again
     from screenkit.errors import UsageError
@@ -82,7 +82,7 @@ def verify(run: of.Run, repair: of.Repair = False, debug: opt.Debug = False) -> 
     Ends with 74 where a file is damaged, with 65 where one is missing or of
     another run.
 
-    Example: screenkit verify hmof-knagcn --repair
+    Example: screenkit verify hmof-pore --repair
     """
     from screenkit.cli import show_runs
     from screenkit.cli.again import start_again
@@ -106,7 +106,7 @@ def verify(run: of.Run, repair: of.Repair = False, debug: opt.Debug = False) -> 
 def merge(run: of.Run, debug: opt.Debug = False) -> None:
     """Make the tables and the page of RUN from its shards, where all of them are there.
 
-    Example: screenkit merge hmof-knagcn
+    Example: screenkit merge hmof-pore
     """
     from screenkit.cli.again import start_again
     from screenkit.flows.again import Command

@@ -13,7 +13,7 @@ from pathlib import Path
 from screenkit.errors import CheckpointError
 
 SUFFIX = ".safetensors"
-USUAL = "knagcn"
+USUAL = "pore"
 """The model of who names none."""
 _PACKAGE = Path(__file__).parent / "weights"
 

@@ -35,7 +35,7 @@ def test_graphs_are_built_and_a_model_is_trained_and_calibrated_with_them(
     assert run(["featurize", str(salts / "cifs"), *recipe, "-o", graphs]) == 0
     shown = capsys.readouterr().out
     assert "12 structures = 12 ok" in shown
-    assert "graphs for knagcn; 6 neighbours; 96 atoms" in shown
+    assert "graphs for pore; 6 neighbours; density; landscape; composition; 96 atoms" in shown
     offered = shlex.split(shown.strip().splitlines()[-1])
     assert offered[:5] == ["screenkit", "train", "LABELS.csv", "--graphs", graphs]
     assert run(["status", graphs, "--json"]) == 0

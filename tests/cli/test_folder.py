@@ -50,15 +50,15 @@ sys.exit(code)
 @pytest.mark.parametrize(
     ("words", "folder"),
     [
-        (["rank", "hmof"], "hmof-knagcn"),
+        (["rank", "hmof"], "hmof-pore"),
         (["rank", "hmof", "--executor", "slurm", "--model", "a/b.safetensors"], "hmof-b"),
         (["rank", "hmof", "--recipe", "r.yaml", "--executor", "dask"], "hmof-gas.v2"),
         (["label", "hmof", "--gas", "H2", "--output", "here"], "here"),
         (["label", "hmof", "--gas", "H2"], "hmof-labels"),
         (["clean", "hmof"], "hmof-clean"),
-        (["train", "labels.csv", "hmof", "--target", "x"], "hmof-knagcn-training"),
-        (["evaluate", "hmof", "labels.csv"], "hmof-knagcn-evaluation"),
-        (["explain", "hmof"], "hmof-knagcn-explain"),
+        (["train", "labels.csv", "hmof", "--target", "x"], "hmof-pore-training"),
+        (["evaluate", "hmof", "labels.csv"], "hmof-pore-evaluation"),
+        (["explain", "hmof"], "hmof-pore-explain"),
         (["explain", "run"], "run/explain"),
     ],
 )

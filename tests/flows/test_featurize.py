@@ -42,14 +42,13 @@ from tests.crystals import random_crystal, rock_salt, write_cif
 
 CRYSTALS = 14
 RECIPE = """
+model: knagcn
 network: {width: 8, edge_width: 4, layers: 1, head_width: 8}
 fit: {epochs: 2, batch_size: 4, valid_fraction: 0.2, test_fraction: 0.2}
 labels: {targets: [{name: zinc}]}
 run: {executor: serial, shard_size: 5}
 """
-CGCNN = RECIPE.replace("edge_width: 4, layers", "layers").replace(
-    "network", "model: cgcnn\nnetwork"
-)
+CGCNN = RECIPE.replace("edge_width: 4, layers", "layers").replace("knagcn", "cgcnn")
 WRITTEN = (CHECKPOINT, "test_predictions.csv", "failures.csv")
 
 
@@ -104,7 +103,7 @@ def test_every_structure_has_a_row_and_those_that_are_ok_a_graph(mixture, graphs
     assert "have a graph" in (graphs / "report.html").read_text()
 
 
-FRAMES = "network: {geometry: frame}"
+FRAMES = "{model: knagcn, network: {geometry: frame}}"
 CELLS = "{model: aecgcnn, network: {cell: true, charges: true}}"
 SEVERAL = ["knagcn", "cgcnn", "aecgcnn", "geocgnn"]
 
@@ -262,18 +261,23 @@ def test_a_run_that_is_killed_on_two_workers_ends_in_the_same_bytes(mixture, tmp
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("network: {k: 8}", "k 12 there, 8 wanted"),
-        ("network: {geometry: frame}", "no frames there"),
+        ("{model: knagcn, network: {k: 8}}", "k 12 there, 8 wanted"),
+        ("{model: knagcn, network: {geometry: frame}}", "no frames there"),
         ("{model: aecgcnn, network: {cell: true}}", "no features cell there"),
-        ("checks: {min_distance: 0.9}", "min_distance 0.8, and the recipe says 0.9"),
         (
-            "search: {trials: 2, ranges: {network.k: [12, 16]}}",
+            "{model: knagcn, checks: {min_distance: 0.9}}",
+            "min_distance 0.8, and the recipe says 0.9",
+        ),
+        (
+            "{model: knagcn, search: {trials: 2, ranges: {network.k: [12, 16]}}}",
             "k 12 there, 16 wanted",
         ),
     ],
 )
 def test_graphs_that_do_not_fit_are_refused_before_any_training(mixture, tmp_path, text, fault):
-    kept = featurize([mixture / "cifs"], Recipe.parse("run: {executor: serial}"), tmp_path / "g")
+    kept = featurize(
+        [mixture / "cifs"], Recipe.parse("{model: knagcn, run: {executor: serial}}"), tmp_path / "g"
+    )
     with pytest.raises(MismatchError, match=fault):
         recipe = Recipe.parse(text + "\n" if text[0] != "{" else text).override(targets=["zinc"])
         train(mixture / "labels.csv", [], recipe, tmp_path / "run", graphs=kept.output)
