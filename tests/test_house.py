@@ -447,7 +447,8 @@ import sys
 import screenkit.executors.dask, screenkit.flows.screen, screenkit.tasks.explain
 from screenkit.models.checkpoint import Checkpoint
 from screenkit.models.shelf import find_checkpoint
-Checkpoint.load(find_checkpoint("knagcn")).build()
+for name in ("pore", "knagcn"):
+    Checkpoint.load(find_checkpoint(name)).build()
 spare = {"sklearn", "optuna", "spglib", "matplotlib", "pymatgen", "scipy.spatial", "scipy.stats"}
 spare |= {"sympy", "torch._dynamo"}
 assert not spare & set(sys.modules), spare & set(sys.modules)

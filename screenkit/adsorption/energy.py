@@ -10,14 +10,14 @@ Not covered: molecules with an orientation or charges (`molecule.py`).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from screenkit.adsorption.force_field import ForceField, Site
-from screenkit.adsorption.surroundings import CELL_WIDTH, Surroundings
+from screenkit.adsorption.surroundings import Surroundings, within
+from screenkit.crystal.grid import half_diagonal
 from screenkit.crystal.kernel import kernel, kernel_of_sums
 
 Truncation = Literal["truncated", "shifted", "tail"]
@@ -130,7 +130,7 @@ def _probe(atoms, pairs, inverse, lattice, origin, steps, shape, blocks):
     sums = np.empty((3, size + _LANES), np.float64)
     places = np.empty((size, 3), np.int64)
     near = np.empty((3, atoms.centers.shape[0] + 2 * kinds), np.float64)
-    begin = np.empty(kinds + 1, np.int64)
+    found, begin = np.empty(atoms.owners.shape[0], np.int64), np.empty(kinds + 1, np.int64)
     first, last = np.empty(3, np.int64), np.empty(3, np.int64)
     for first[0] in range(0, na, blocks[0]):
         for first[1] in range(0, nb, blocks[1]):
@@ -141,7 +141,7 @@ def _probe(atoms, pairs, inverse, lattice, origin, steps, shape, blocks):
                 # The block stands in the cell that the surroundings are of.
                 home = np.floor(middle @ inverse) @ lattice
                 middle -= home
-                _gather(atoms, middle, radius + pairs.hard.max(), near, begin)
+                _gather(atoms, middle, radius + pairs.hard.max(), found, near, begin)
                 alive = 0
                 for a in range(first[0], last[0]):
                     for b in range(first[1], last[1]):
@@ -166,7 +166,7 @@ def _probe(atoms, pairs, inverse, lattice, origin, steps, shape, blocks):
                 full = (alive + _LANES - 1) // _LANES * _LANES
                 for p in range(alive, full):
                     points[:, p] = points[:, alive - 1]
-                _gather(atoms, middle, radius + atoms.cutoff, near, begin)
+                _gather(atoms, middle, radius + atoms.cutoff, found, near, begin)
                 for kind in range(kinds):
                     _add_up(points, near, begin[kind], begin[kind + 1], atoms.cutoff, full, sums)
                     for p in range(alive):
@@ -186,52 +186,26 @@ def _bounds(first, last, origin, steps):
     middle = origin.copy()
     for axis in range(3):
         middle += 0.5 * (first[axis] + last[axis] - 1) * steps[axis]
-    longest = 0.0
-    for i in (-1.0, 1.0):
-        for j in (-1.0, 1.0):
-            diagonal = (
-                (last[0] - first[0] - 1) * steps[0]
-                + i * (last[1] - first[1] - 1) * steps[1]
-                + j * (last[2] - first[2] - 1) * steps[2]
-            )
-            longest = max(longest, math.sqrt((diagonal * diagonal).sum()))
-    return middle, 0.5 * longest
+    return middle, half_diagonal(steps * (last - first - 1).reshape(3, 1))
 
 
 @kernel
-def _gather(atoms, middle, reach, near, begin):
+def _gather(atoms, middle, reach, found, near, begin):
     """Write the atoms within reach of a place into the columns of `near`, sorted by kind.
 
     Each kind fills an even number of columns, if need be with an atom that is far from all.
     """
-    low, high = np.empty(3, np.int64), np.empty(3, np.int64)
-    for axis in range(3):
-        offset = middle[axis] - atoms.corner[axis]
-        low[axis] = max(math.floor((offset - reach) / CELL_WIDTH), 0)
-        high[axis] = min(math.floor((offset + reach) / CELL_WIDTH) + 1, atoms.divisions[axis])
+    count = within(atoms, middle, reach, found)
     begin[:] = 0
-    # Count, then place: two sweeps over the same search cells.
-    for sweep in range(2):
-        for i in range(low[0], high[0]):
-            for j in range(low[1], high[1]):
-                row = (i * atoms.divisions[1] + j) * atoms.divisions[2]
-                for t in range(atoms.begin[row + low[2]], atoms.begin[row + high[2]]):
-                    dx = atoms.centers[t, 0] - middle[0]
-                    dy = atoms.centers[t, 1] - middle[1]
-                    dz = atoms.centers[t, 2] - middle[2]
-                    if dx * dx + dy * dy + dz * dz > reach * reach:
-                        continue
-                    kind = atoms.kinds[t]
-                    if sweep == 0:
-                        begin[kind + 1] += 1
-                    else:
-                        for axis in range(3):
-                            near[axis, begin[kind]] = atoms.centers[t, axis]
-                        begin[kind] += 1
-        if sweep == 0:
-            for kind in range(1, begin.shape[0]):
-                begin[kind] += begin[kind] % 2 + begin[kind - 1]
-                near[:, begin[kind] - 1] = _FAR
+    for m in range(count):
+        begin[atoms.kinds[found[m]] + 1] += 1
+    for kind in range(1, begin.shape[0]):
+        begin[kind] += begin[kind] % 2 + begin[kind - 1]
+        near[:, begin[kind] - 1] = _FAR
+    for m in range(count):
+        kind = atoms.kinds[found[m]]
+        near[:, begin[kind]] = atoms.centers[found[m]]
+        begin[kind] += 1
     # Each entry has moved on to where its kind ends, but for the atom that makes it even.
     for kind in range(begin.shape[0] - 1, 0, -1):
         begin[kind] = begin[kind - 1] + begin[kind - 1] % 2

@@ -13,8 +13,7 @@ import numpy as np
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.kernel import kernel, kernel_of_sums
 
-CELL_WIDTH = 4.0
-"""Å, of the search cells."""
+_CELL_WIDTH = 4.0  # Å, of the search cells
 
 
 class Surroundings(NamedTuple):
@@ -60,7 +59,7 @@ def surround(crystal: Crystal, cutoff: float, block_width: float) -> Surrounding
     # The middle of a block is in the cell, its points may be half a block outside.
     reach = (cutoff + 0.5 * block_width) * np.linalg.norm(inverse, axis=0)
     points, owners, corner, opposite = _images(inside, lattice, reach)
-    divisions = np.maximum(np.ceil((opposite - corner) / CELL_WIDTH), 1).astype(np.int64)
+    divisions = np.maximum(np.ceil((opposite - corner) / _CELL_WIDTH), 1).astype(np.int64)
     order, begin = _sort(points, corner, divisions)
     return Surroundings(
         centers=points[order],
@@ -120,7 +119,7 @@ def _sort(points, corner, divisions):
     for m in range(n):
         cell = 0
         for axis in range(3):
-            place = int((points[m, axis] - corner[axis]) / CELL_WIDTH)
+            place = int((points[m, axis] - corner[axis]) / _CELL_WIDTH)
             cell = cell * divisions[axis] + min(place, divisions[axis] - 1)
         cells[m] = cell
         begin[cell + 1] += 1
@@ -166,11 +165,11 @@ def within(atoms, place, reach, found):
 @kernel_of_sums
 def _cells(place, reach, divisions):
     """Return the search cells along one axis that are within reach of a place."""
-    first = max(math.floor((place - reach) / CELL_WIDTH), 0)
-    return range(first, max(min(math.floor((place + reach) / CELL_WIDTH) + 1, divisions), first))
+    first = max(math.floor((place - reach) / _CELL_WIDTH), 0)
+    return range(first, max(min(math.floor((place + reach) / _CELL_WIDTH) + 1, divisions), first))
 
 
 @kernel_of_sums
 def _gap(place, cell):
     """Return how far a place is from a search cell, along one axis."""
-    return max(cell * CELL_WIDTH - place, place - (cell + 1) * CELL_WIDTH, 0.0)
+    return max(cell * _CELL_WIDTH - place, place - (cell + 1) * _CELL_WIDTH, 0.0)

@@ -2,7 +2,7 @@
 
 The machine code is kept beside the module, or in the user's cache folder, for the processes that
 come after. Where neither can be written, as in a container without a home or with a quota used up,
-each process compiles for itself, which takes it some 20 seconds.
+each process compiles for itself, which takes it some 30 seconds.
 """
 
 from __future__ import annotations

@@ -157,8 +157,8 @@ def stranger(species: np.ndarray, known: frozenset[int]) -> str:
 def warm_up(settings: GraphSettings, note: Callable[[str], None]) -> None:
     """Compile the kernels where this machine has not done so, before workers do it side by side.
 
-    Some 20 seconds the first time after an installation, which `note` is told; then they are read
-    from numba's cache.
+    Half a minute or so the first time after an installation, which `note` is told; then they are
+    read from numba's cache.
     """
     tell_of_compiling(note)
     for row, _ in featurize([WARM_UP], CheckSettings(), settings, {}, None):
@@ -169,7 +169,7 @@ def warm_up(settings: GraphSettings, note: Callable[[str], None]) -> None:
 def tell_of_compiling(note: Callable[[str], None]) -> None:
     """Say so where kernels must be compiled first."""
     if not is_kept(nearest):
-        note("compiling, once per installation and kind of processor; some 20 seconds")
+        note("compiling, once per installation and kind of processor; half a minute or so")
 
 
 def report(shard: Shard, rows: Sequence[Row], seconds: float) -> ShardReport:

@@ -196,7 +196,7 @@ def test_settings_that_ask_for_gigabytes_are_refused_before_any_is_taken(path):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # KiB; 4.5 GiB
 
 
-@pytest.mark.parametrize("name", ["knagcn", "knagcn-h2", "trees"])
+@pytest.mark.parametrize("name", ["pore", "knagcn", "cgcnn", "knagcn-h2", "trees"])
 def test_what_comes_along_is_calibrated_small_and_held_on_its_test_split(name):
     path = shipped()[name]
     assert path.stat().st_size < 3_000_000
