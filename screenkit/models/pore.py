@@ -47,6 +47,7 @@ from screenkit.settings import Settings
 
 _LIMIT = 5.0  # deviations
 _FAR = 1e6  # likewise; the square is still finite
+_LEAST = 1e-30  # a deviation over which one may divide in single precision
 
 
 class PoreNetSettings(Settings):
@@ -152,7 +153,7 @@ class Bent(nn.Module):
         """Take mean and deviation from those of the training set, (n, D)."""
         wide = numbers.astype(np.float64)
         spread = wide.std(axis=0)
-        flat = spread <= 1e-6 * np.abs(wide).max(axis=0)
+        flat = spread <= np.maximum(1e-6 * np.abs(wide).max(axis=0), _LEAST)
         scale = np.where(flat, 0.0, 1.0 / np.where(flat, 1.0, spread))
         self.centre.copy_(torch.from_numpy(wide.mean(axis=0)))
         self.scale.copy_(torch.from_numpy(scale))

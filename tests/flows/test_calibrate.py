@@ -22,6 +22,7 @@ from screenkit.store.store import Store
 from tests.crystals import rock_salt, write_cif
 
 RECIPE = """
+model: knagcn
 network: {k: 6, width: 8, edge_width: 4, layers: 1, head_width: 8}
 fit: {epochs: 2, batch_size: 8, valid_fraction: 0.3, test_fraction: 0.3, learning_rate: 1e-2}
 labels: {group_column: group, targets: [{name: edge, column: edge_A, unit: A}]}

@@ -131,6 +131,13 @@ def test_a_number_that_is_equal_in_all_of_the_training_set_says_nothing(value):
     assert torch.equal(found, torch.zeros(2, 2))
 
 
+def test_a_number_whose_spread_is_too_small_for_a_float_says_nothing():
+    bent = Bent(1)
+    bent.learn(np.array([[0.0], [1e-40], [3e-42]], np.float32))
+    assert torch.isfinite(bent.scale).all()
+    assert torch.equal(bent(torch.tensor([[1.0]])), torch.zeros(1, 1))
+
+
 def test_a_rare_element_changes_a_prediction_by_little():
     """One of 500 crystals holds it; a whole crystal of it is still only five deviations away."""
     numbers = np.zeros((500, 1), np.float32)
