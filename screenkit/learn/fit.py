@@ -8,7 +8,6 @@ Not covered: several devices, early stopping, the search for settings (`learn/pr
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,8 +55,7 @@ class FitState:
     history: tuple[dict[str, float], ...]
     """One entry per epoch: epoch, train_loss, valid_error, learning_rate, seconds."""
     tensors: dict[str, torch.Tensor]
-    """`model/…`, `average/…` and `best/…`: weights now, their running mean where there is one, and
-    those of the best epoch; `optimizer/…`: its moments."""
+    """`model/…` and `best/…`: weights now and of the best epoch; `optimizer/…`: its moments."""
 
     @property
     def best(self) -> dict[str, torch.Tensor]:
@@ -123,9 +121,8 @@ def fit(
         network.prepare(train.graphs)
         network.load_state_dict({**network.state_dict(), **first})
     optimizer = _optimizer(network, settings)
-    judged = copy.deepcopy(network) if settings.average else network
     if state is not None:
-        _restore(network, judged, optimizer, state)
+        _restore(network, optimizer, state)
     history = list(state.history) if state else []
     best = state.best if state else {}
     for epoch in range(state.epoch if state else 0, settings.epochs):
@@ -135,9 +132,9 @@ def fit(
         rate = settings.rate(epoch)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = _train_epoch(network, judged, optimizer, train, settings, epoch, device)
-        _settle_norms(judged, train.graphs, settings, device)
-        outputs = predict(judged, valid.graphs, settings.batch_size, device)
+        loss = _train_epoch(network, optimizer, train, settings, epoch, device)
+        _settle_norms(network, train.graphs, settings, device)
+        outputs = predict(network, valid.graphs, settings.batch_size, device)
         history.append(
             {
                 "epoch": epoch + 1,
@@ -149,12 +146,12 @@ def fit(
         )
         scores = [_known(entry["valid_error"]) for entry in history]
         if scores[-1] == min(scores):
-            best = {k: v.detach().cpu().clone() for k, v in judged.state_dict().items()}
+            best = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
         yield FitState(
             epoch=epoch + 1,
             best_epoch=int(np.argmin(scores)) + 1,
             history=tuple(history),
-            tensors=_tensors(network, judged, optimizer, best),
+            tensors=_tensors(network, optimizer, best),
         )
 
 
@@ -225,22 +222,19 @@ def _optimizer(network: Model, settings: FitSettings) -> torch.optim.Optimizer:
 
 def _train_epoch(
     network: Model,
-    judged: Model,
     optimizer: torch.optim.Optimizer,
     train: Examples,
     settings: FitSettings,
     epoch: int,
     device: str,
 ) -> float:
-    """Return the mean loss of one pass in an order drawn from the seed and the epoch; `judged`, if
-    it is another network, follows."""
+    """Return the mean loss of one pass in an order drawn from the seed and the epoch."""
     network.train()
     order = np.random.default_rng([settings.seed, epoch]).permutation(len(train.graphs))
     half = settings.precision == "bfloat16"
     classes = torch.from_numpy(train.is_class).to(device)
     total, known = 0.0, 0
-    batches = list(_batches(order, settings.batch_size))
-    for step, rows in enumerate(batches, epoch * len(batches)):
+    for rows in _batches(order, settings.batch_size):
         batch = collate([train.graphs[row] for row in rows]).to(device)
         wanted = torch.from_numpy(train.labels[rows]).to(device)
         count = int(torch.isfinite(wanted).sum())
@@ -252,21 +246,9 @@ def _train_epoch(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        if judged is not network:
-            # Early weights are soon forgotten: at first the mean is over a tenth of the steps.
-            _follow(judged, network, min(settings.average, (step + 1) / (step + 10)))
         total += float(loss.detach()) * count
         known += count
     return total / max(known, 1)
-
-
-def _follow(judged: Model, network: Model, kept: float) -> None:
-    """Move weights to those of another network; of themselves they keep a share, of norms none."""
-    with torch.no_grad():
-        for mean, weight in zip(judged.parameters(), network.parameters(), strict=True):
-            mean.lerp_(weight, 1.0 - kept)
-        for old, new in zip(judged.buffers(), network.buffers(), strict=True):
-            old.copy_(new)
 
 
 def _settle_norms(
@@ -296,15 +278,9 @@ def _settle_norms(
 
 
 def _tensors(
-    network: Model,
-    judged: Model,
-    optimizer: torch.optim.Optimizer,
-    best: dict[str, torch.Tensor],
+    network: Model, optimizer: torch.optim.Optimizer, best: dict[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
     now = {f"model/{k}": v.detach().cpu().clone() for k, v in network.state_dict().items()}
-    if judged is not network:
-        mean = judged.state_dict()
-        now |= {f"average/{k}": v.detach().cpu().clone() for k, v in mean.items()}
     moments = {
         f"optimizer/{place}/{key}": value.detach().cpu().clone()
         for place, entry in optimizer.state_dict()["state"].items()
@@ -313,19 +289,15 @@ def _tensors(
     return now | moments | {f"best/{k}": v for k, v in best.items()}
 
 
-def _restore(
-    network: Model, judged: Model, optimizer: torch.optim.Optimizer, state: FitState
-) -> None:
-    weights: dict[str, dict[str, torch.Tensor]] = {"model": {}, "average": {}, "best": {}}
+def _restore(network: Model, optimizer: torch.optim.Optimizer, state: FitState) -> None:
+    weights: dict[str, torch.Tensor] = {}
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for key, value in state.tensors.items():
         part, _, rest = key.partition("/")
-        if part == "optimizer":
+        if part == "model":
+            weights[rest] = value
+        elif part == "optimizer":
             place, _, name = rest.partition("/")
             moments.setdefault(int(place), {})[name] = value
-        else:
-            weights[part][rest] = value
-    network.load_state_dict(weights["model"])
-    if judged is not network:
-        judged.load_state_dict(weights["average"])
+    network.load_state_dict(weights)
     optimizer.load_state_dict({**optimizer.state_dict(), "state": moments})

@@ -31,15 +31,9 @@ class FitSettings(Settings):
     """0 to 1; see `decay_every`."""
     weight_decay: float = Field(default=0.0, ge=0)
     """The optimiser's, on the weights as L2."""
-    loss: Literal["squared", "absolute", "huber"] = "squared"
-    """What is made small: the square of an error, its absolute value, or for `huber` half of the
-    square up to `huber_delta` and from there a line (Huber 1964). For classes always the cross
-    entropy."""
-    huber_delta: float = Field(default=1.0, gt=0)
-    """Standard deviations of the labels."""
-    average: float = Field(default=0.0, ge=0, lt=1)
-    """What the running mean of the weights keeps of itself at each step; validation and the
-    checkpoint are then of that mean. 0: of the last step's weights."""
+    loss: Literal["squared", "absolute"] = "squared"
+    """What is made small: the square of an error, or its absolute value. For classes always the
+    cross entropy."""
     valid_fraction: float = Field(default=0.1, gt=0, lt=0.5)
     """Share of the structures that choose the epoch."""
     test_fraction: float = Field(default=0.1, gt=0, lt=0.5)

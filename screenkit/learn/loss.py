@@ -24,13 +24,7 @@ def total_loss(
     known = torch.isfinite(labels)
     # NaN times zero is NaN, in the gradient too: missing labels must be replaced first.
     errors = outputs - torch.where(known, labels, outputs.detach())
-    if settings.loss == "squared":
-        losses = errors.square()
-    elif settings.loss == "absolute":
-        losses = errors.abs()
-    else:
-        zero, delta = torch.zeros_like(errors), settings.huber_delta
-        losses = functional.huber_loss(errors, zero, reduction="none", delta=delta)
+    losses = errors.square() if settings.loss == "squared" else errors.abs()
     if classes.any():
         inside = torch.where(known & classes, labels, torch.zeros_like(labels))
         entropy = functional.binary_cross_entropy_with_logits(outputs, inside, reduction="none")

@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -41,8 +41,7 @@ from screenkit.models.knagcn import (
     decay_lengths_of,
     edges_of,
 )
-from screenkit.models.layers import mean_pool, segment_softmax, sum_pool
-from screenkit.models.product import affine
+from screenkit.models.layers import mean_pool
 from screenkit.settings import Settings
 
 _LIMIT = 5.0  # deviations
@@ -65,14 +64,6 @@ class PoreNetSettings(Settings):
     """Å. First and last decay length; the others lie between at equal ratios."""
     layers: int = Field(default=3, ge=0, le=16)
     """Convolutions. 0: of the atoms only their elements are seen."""
-    geometry: Literal["cosines", "moments"] = "cosines"
-    """Where the neighbours stand; see `KNagcnSettings.geometry`."""
-    elements: Literal["learned", "properties", "both"] = "both"
-    """The first vector of an atom: learned for its element alone, a linear map of what tables say
-    of the element (`models/atom_tables.py: property_table`), or the sum of both."""
-    pooling: Literal["mean", "attention", "both"] = "mean"
-    """How atoms become one vector: by their mean; by a mean in which they count by what they and
-    the pores are like, in each column by other shares; or both side by side."""
     features: tuple[FeatureName, ...] = ("density", "landscape", "composition")
     """What the pore half reads; see `graph.features`."""
     pore_width: int = Field(default=128, ge=1, le=1024)
@@ -83,8 +74,6 @@ class PoreNetSettings(Settings):
     """Whether the targets are also a linear map of the features."""
     head_width: int = Field(default=128, ge=1, le=1024)
     """Width of the layer between both halves and the targets."""
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the numbers of both halves that a step of the training leaves out."""
 
     @model_validator(mode="after")
     def _something_is_seen(self) -> Self:
@@ -95,41 +84,32 @@ class PoreNetSettings(Settings):
     @property
     def convolution(self) -> KNagcnSettings:
         """Of the atom half."""
-        shared = {"k", "width", "edge_width", "decay_lengths", "geometry"}
+        shared = {"k", "width", "edge_width", "decay_lengths"}
         return KNagcnSettings(**self.model_dump(include=shared))
 
 
 class Elements(nn.Module):
-    """The first vector of each element."""
+    """The first vector of each element: a linear map of what tables say of it
+    (`models/atom_tables.py: property_table`), and a learned one, which begins at 0. So elements
+    that no training shows keep what is mapped."""
 
     properties: torch.Tensor
     """(119, P) float32."""
 
-    def __init__(self, settings: PoreNetSettings) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        width, kind = settings.width, settings.elements
-        self.learned = nn.Embedding(len(SYMBOLS), width) if kind != "properties" else None
-        self.mapped: nn.Linear | None = None
-        if self.learned is not None:
-            # Beside the map it starts at 0: elements that no training shows keep what is mapped.
-            deviation = 0.0 if kind == "both" else 1.0 / math.sqrt(width)
-            nn.init.normal_(self.learned.weight, std=deviation)
-        if kind != "learned":
-            table = torch.from_numpy(property_table())
-            self.register_buffer("properties", table, persistent=False)
-            self.mapped = nn.Linear(table.shape[1], width, bias=False)
-            length = float(table[1:].square().sum(1).mean())
-            nn.init.normal_(self.mapped.weight, std=1.0 / math.sqrt(width * length))
+        self.learned = nn.Embedding(len(SYMBOLS), width)
+        nn.init.zeros_(self.learned.weight)
+        table = torch.from_numpy(property_table())
+        self.register_buffer("properties", table, persistent=False)
+        self.mapped = nn.Linear(table.shape[1], width, bias=False)
+        length = float(table[1:].square().sum(1).mean())
+        nn.init.normal_(self.mapped.weight, std=1.0 / math.sqrt(width * length))
 
     def table(self) -> torch.Tensor:
         """Return (119, F) float32. Row = atomic number."""
-        parts = []
-        if self.learned is not None:
-            parts.append(self.learned.weight)
-        if self.mapped is not None:
-            with torch.autocast(self.properties.device.type, enabled=False):
-                parts.append(self.mapped(self.properties))
-        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        with torch.autocast(self.properties.device.type, enabled=False):
+            return self.learned.weight + self.mapped(self.properties)
 
     def forward(self, species: torch.Tensor) -> torch.Tensor:
         """Return (N, F) float32 from atomic numbers (N,)."""
@@ -164,38 +144,6 @@ class Bent(nn.Module):
         return apart / torch.sqrt(1.0 + (apart / _LIMIT).square())
 
 
-class AtomPool(nn.Module):
-    """The atoms of each crystal as one vector (B, W)."""
-
-    def __init__(self, settings: PoreNetSettings) -> None:
-        super().__init__()
-        width = settings.width
-        self.mean = settings.pooling != "attention"
-        self.asked: nn.Linear | None = None
-        self.told: nn.Linear | None = None
-        self.shares: nn.Linear | None = None
-        if settings.pooling != "mean":
-            self.asked = nn.Linear(width, width)
-            self.shares = nn.Linear(width, width, bias=False)
-            nn.init.zeros_(self.shares.weight)  # it begins as the mean
-            if settings.features:
-                self.told = nn.Linear(settings.pore_width, width, bias=False)
-        self.width = width * (self.mean + (self.shares is not None))
-
-    def forward(
-        self, atoms: torch.Tensor, pores: torch.Tensor | None, batch: GraphBatch
-    ) -> torch.Tensor:
-        """Return (B, W) of atoms (N, F) and what the pore half says of their crystals (B, P)."""
-        parts = [mean_pool(atoms, batch)] if self.mean else []
-        if self.asked is not None and self.shares is not None:
-            mine = affine(atoms, self.asked.weight.t(), self.asked.bias)
-            if self.told is not None and pores is not None:
-                mine = mine + self.told(pores)[batch.owner]
-            scores = affine(functional.silu(mine), self.shares.weight.t())
-            parts.append(sum_pool(atoms * segment_softmax(scores.float(), batch), batch))
-        return torch.cat(parts, dim=1)
-
-
 class Pore(Model):
     """The network with one output per target."""
 
@@ -208,15 +156,14 @@ class Pore(Model):
         super().__init__(settings, targets)
         joined = 0
         if settings.atoms:
-            self.embedding = Elements(settings)
+            self.embedding = Elements(settings.width)
             convolution = settings.convolution
             lengths = decay_lengths_of(convolution)
             self.register_buffer("decay_lengths", lengths, persistent=False)
             self.convolutions = nn.ModuleList(
                 KNagcnConvolution(convolution) for _ in range(settings.layers)
             )
-            self.pool = AtomPool(settings)
-            joined += self.pool.width
+            joined += settings.width
         numbers = len(feature_names(settings.features))
         if settings.features:
             self.bent = Bent(numbers)
@@ -226,7 +173,6 @@ class Pore(Model):
         if settings.features and settings.linear:
             self.linear = nn.Linear(numbers, targets, bias=False)
             nn.init.zeros_(self.linear.weight)
-        self.dropout = nn.Dropout(settings.dropout)
         self.hidden = nn.Linear(joined, settings.head_width)
         self.output = nn.Linear(settings.head_width, targets)
 
@@ -241,16 +187,16 @@ class Pore(Model):
 
     def look(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return outputs and embedding; see `Model.look`."""
-        settings = self.settings
-        numbers = pores = None
-        if settings.features:
+        halves, numbers = [], None
+        if self.settings.atoms:
+            halves.append(mean_pool(self._atoms(batch), batch))
+        if self.settings.features:
             assert batch.features is not None
             with torch.autocast(batch.features.device.type, enabled=False):
                 numbers = self.bent(batch.features)
-            pores = self.pores(numbers)
-        halves = [self.pool(self._atoms(batch), pores, batch)] if settings.atoms else []
-        joined = torch.cat([*halves, *([] if pores is None else [pores])], dim=1)
-        outputs = self.output(functional.silu(self.hidden(self.dropout(joined))))
+            halves.append(self.pores(numbers))
+        joined = torch.cat(halves, dim=1)
+        outputs = self.output(functional.silu(self.hidden(joined)))
         if numbers is not None and self.linear is not None:
             outputs = outputs + self.linear(numbers)
         return outputs, joined
@@ -259,7 +205,7 @@ class Pore(Model):
         """Return (N, F): atom vectors after the convolutions."""
         if not self.convolutions:
             return self.embedding(batch.species)
-        angles = angles_of(batch, self.settings.geometry)
+        angles = angles_of(batch, "cosines")
         edges = edges_of(batch.distances, angles, self.decay_lengths)
         if torch.is_grad_enabled():
             return convolve(

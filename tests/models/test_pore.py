@@ -14,7 +14,7 @@ from screenkit.errors import UsageError
 from screenkit.graph.batch import GraphBatch, collate
 from screenkit.graph.build import build_graph
 from screenkit.graph.features import feature_names
-from screenkit.models.pore import AtomPool, Bent, Elements, Pore, PoreNetSettings
+from screenkit.models.pore import Bent, Elements, Pore, PoreNetSettings
 from tests.crystals import random_crystal
 from tests.models.contract import ModelContract
 
@@ -34,30 +34,14 @@ class TestPore(ModelContract):
     settings: ClassVar[dict[str, object]] = SMALL
 
 
-class TestAttention(ModelContract):
-    model = "pore"
-    settings: ClassVar[dict[str, object]] = {**SMALL, "pooling": "attention", "dropout": 0.2}
-
-
-class TestBothPoolingsOfMoments(ModelContract):
-    model = "pore"
-    settings: ClassVar[dict[str, object]] = {
-        **SMALL,
-        "pooling": "both",
-        "geometry": "moments",
-        "linear": False,
-        "elements": "learned",
-    }
-
-
 class TestAtomsAlone(ModelContract):
     model = "pore"
-    settings: ClassVar[dict[str, object]] = {**SMALL, "features": [], "elements": "properties"}
+    settings: ClassVar[dict[str, object]] = {**SMALL, "features": []}
 
 
 class TestElementsAlone(ModelContract):
     model = "pore"
-    settings: ClassVar[dict[str, object]] = {**SMALL, "layers": 0, "pooling": "attention"}
+    settings: ClassVar[dict[str, object]] = {**SMALL, "layers": 0, "linear": False}
 
 
 class TestPoresAlone(ModelContract):
@@ -160,57 +144,27 @@ def test_mean_and_deviation_of_the_training_set_go_with_the_weights():
 
 
 def test_a_crystal_of_one_atom_has_a_prediction_and_a_gradient():
-    for pooling in ("mean", "attention", "both"):
-        network = small(pooling=pooling).train()
-        outputs = network(collate(graphs_of(network, 2, atoms=1)))
-        outputs.square().sum().backward()
-        assert torch.isfinite(outputs).all()
-        assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
+    network = small().train()
+    outputs = network(collate(graphs_of(network, 2, atoms=1)))
+    outputs.square().sum().backward()
+    assert torch.isfinite(outputs).all()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in network.parameters())
 
 
 def test_an_element_that_was_never_seen_is_what_the_tables_say_of_it():
-    """Beside the map of the properties the learned vectors begin at 0."""
-    for kind, shared in (("both", True), ("properties", True), ("learned", False)):
-        elements = Elements(PoreNetSettings(elements=kind))
-        praseodymium, neodymium, oxygen = elements(torch.tensor([59, 60, 8])).detach()
-        near = (praseodymium - neodymium).norm() < 0.5 * (praseodymium - oxygen).norm()
-        assert bool(near) == shared
+    praseodymium, neodymium, oxygen = Elements(64)(torch.tensor([59, 60, 8])).detach()
+    assert (praseodymium - neodymium).norm() < 0.5 * (praseodymium - oxygen).norm()
 
 
 def test_every_element_has_a_vector_of_about_length_one():
-    for kind in ("learned", "properties", "both"):
-        table = Elements(PoreNetSettings(elements=kind)).table().detach()
-        assert table.shape == (119, 64) and torch.isfinite(table).all()
-        assert 0.7 < table[1:].square().sum(1).mean() < 1.4
-
-
-def test_attention_begins_as_the_mean_and_is_a_mean_by_shares_thereafter():
-    settings = PoreNetSettings.model_validate({**SMALL, "pooling": "attention"})
-    torch.manual_seed(0)
-    pool = AtomPool(settings)
-    batch = collate(graphs_of(small(), 2, atoms=3))
-    atoms, pores = torch.randn(6, 12), torch.randn(2, 12)
-    by_hand = torch.stack([atoms[:3].mean(0), atoms[3:].mean(0)])
-    torch.testing.assert_close(pool(atoms, pores, batch), by_hand)
-    torch.nn.init.normal_(pool.shares.weight)
-    asked = pool.asked(atoms) + pool.told(pores).repeat_interleave(3, 0)
-    powers = torch.exp(pool.shares(asked * torch.sigmoid(asked))).view(2, 3, 12)
-    by_hand = (atoms.view(2, 3, 12) * powers).sum(1) / powers.sum(1)
-    torch.testing.assert_close(pool(atoms, pores, batch), by_hand)
-
-
-def test_the_pores_decide_which_atoms_count():
-    network = small(pooling="attention")
-    torch.nn.init.normal_(network.pool.shares.weight)
-    batch = collate(graphs_of(network))
-    atoms, pores = torch.randn(80, 12), torch.randn(4, 12)
-    moved = network.pool(atoms, pores + 1.0, batch) - network.pool(atoms, pores, batch)
-    assert moved.abs().max() > 1e-3
+    table = Elements(64).table().detach()
+    assert table.shape == (119, 64) and torch.isfinite(table).all()
+    assert 0.7 < table[1:].square().sum(1).mean() < 1.4
 
 
 @pytest.mark.parametrize("layers", [0, 2])
 def test_elements_mapped_once_give_what_atoms_mapped_one_by_one_do(layers):
-    network = small(layers=layers, pooling="both")
+    network = small(layers=layers)
     batch = collate(graphs_of(network))
     with torch.no_grad():
         quick = network(batch)
