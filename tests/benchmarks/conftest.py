@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,7 +51,12 @@ class School:
         docs = output / "docs"
         docs.mkdir(parents=True, exist_ok=True)
         for name in ("pore.md", "pore-trials.md"):
-            shutil.copy(ROOT / "docs" / name, docs / name)
+            page = (ROOT / "docs" / name).read_text()
+            # Whatever figures stand there now must not be taken for those of this run.
+            empty = re.sub(
+                r"(<!-- figures: [^>]*-->\n).*?(?=<!-- end -->)", r"\1", page, flags=re.S
+            )
+            (docs / name).write_text(empty)
         kept = [str(self.folder / "graphs"), str(self.folder / "labels.csv")]
         places = [f"--{name}={output / name}" for name in ("keep", "results", "docs")]
         monkeypatch.setattr(sys, "argv", ["program", *first, *kept, *places, *words])
