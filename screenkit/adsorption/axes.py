@@ -21,6 +21,7 @@ from screenkit.adsorption.ewald import COULOMB
 from screenkit.adsorption.force_field import Gas
 from screenkit.adsorption.landscape import Landscape
 from screenkit.crystal.kernel import kernel_of_sums
+from screenkit.crystal.sphere import even_directions
 
 _LINES = np.array(
     [(i, j, k) for i in (0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1) if (i, j, k) > (0, 0, 0)]
@@ -28,9 +29,8 @@ _LINES = np.array(
 _LONGER = 1.12  # times the way to the point, an end may be
 _FARTHEST = 2.6  # Å. Points that are farther say little of an end
 _FEWEST = 3  # lines, however far
-_HOPELESS = 40.0  # times the temperature
-_DEEPEST = -70.0
-_MADE_UP = 60.0
+_HOPELESS, _DEEPEST = 40.0, -70.0  # kT: where no weight is counted, and where it stops growing
+_MADE_UP = 60.0  # kT; no potential wins more over the walls
 _STEEP = 1e4  # the logarithm ends there
 
 
@@ -85,11 +85,7 @@ def _lines(steps: np.ndarray, length: float) -> tuple[np.ndarray, np.ndarray, np
 
 @functools.cache
 def _sphere() -> np.ndarray:
-    """(400, 3). Even points on a sphere (Fibonacci)."""
-    height = 1.0 - (2.0 * np.arange(400) + 1.0) / 400
-    turn = np.arange(400) * np.pi * (3.0 - math.sqrt(5.0))
-    ring = np.sqrt(1.0 - height**2)
-    return np.stack([ring * np.cos(turn), ring * np.sin(turn), height], axis=1)
+    return even_directions(400)
 
 
 @kernel_of_sums

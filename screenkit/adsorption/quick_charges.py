@@ -1,4 +1,4 @@
-"""Quick charges: those of EQeq within some hundredths of them, a hundred times as fast.
+"""Quick charges: those of EQeq within some hundredths of them, some ten times as fast.
 
 Where `eqeq.py` sums over all images (Ewald) and solves a full system, here the energy of two
 charges is shifted to end smoothly at a cutoff, and conjugate gradients stop early. The work grows
@@ -23,7 +23,6 @@ from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.elements import SYMBOLS
 from screenkit.crystal.kernel import kernel_of_sums
 
-_REACH = 10.0
 _STEPS = 40
 _ENOUGH = 2e-3  # the residual over the first one
 _LARGEST = 6.0  # e; beyond, the system has no sound solution

@@ -20,6 +20,7 @@ from screenkit.crystal.channels import Channels, find_channels
 from screenkit.crystal.crystal import Crystal
 from screenkit.crystal.grid import Grid, Surfaces, lay_grid, look, surfaces
 from screenkit.crystal.kernel import kernel
+from screenkit.crystal.sphere import even_directions
 from screenkit.settings import Settings
 
 
@@ -181,12 +182,8 @@ def _areas(
     atoms: Surfaces, settings: PoreSettings, origin: np.ndarray, reachable: np.ndarray
 ) -> tuple[float, float]:
     """Å2 per cell. Of the atoms' spheres, a probe larger, what is bare; what is reachable too."""
-    # Even points on a sphere (Fibonacci), turned with the lattice: rotations must not matter.
-    n = settings.directions
-    height = 1.0 - (2.0 * np.arange(n) + 1.0) / n
-    turn = np.arange(n) * np.pi * (3.0 - math.sqrt(5.0))
-    ring = np.sqrt(1.0 - height**2)
-    points = np.stack([ring * np.cos(turn), ring * np.sin(turn), height], axis=1)
+    # Turned with the lattice: rotations must not matter.
+    points = even_directions(settings.directions)
     first = atoms.lattice[0] / np.linalg.norm(atoms.lattice[0])
     third = np.cross(atoms.lattice[0], atoms.lattice[1])
     third /= np.linalg.norm(third)

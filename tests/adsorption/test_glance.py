@@ -17,6 +17,7 @@ from screenkit.adsorption.henry import measure_henry, mol_per_kg_pa
 from screenkit.adsorption.landscape import Landscape, surround_points, survey
 from screenkit.crystal.cif import read_cif
 from screenkit.crystal.grid import lay_points, surfaces
+from screenkit.crystal.sphere import even_directions
 from screenkit.errors import CrystalError
 from tests.crystals import (
     crystal,
@@ -111,7 +112,7 @@ def test_a_molecule_far_from_all_atoms_turns_freely():
 
 
 def test_a_quadrupole_turns_towards_the_field():
-    """Between a positive and a negative ion, against the sum over its three charges by hand."""
+    """Beside a positive and a negative ion."""
     pair = crystal([2, 2], [(0.5, 0.5, 0.2), (0.5, 0.5, 0.8)], np.eye(3) * 24.0)
     co2 = UFF.gas("CO2")
     land = landscape_of_co2(pair, np.array([0.8, -0.8]), 0.75)
@@ -121,6 +122,33 @@ def test_a_quadrupole_turns_towards_the_field():
     near = (land.clearance > 1.5) & (land.clearance < 2.5)
     assert (with_charges[near] / without[near]).max() > 3.0
     assert with_charges[near].mean() > 1.2 * without[near].mean()
+
+
+def test_weights_are_near_those_of_all_directions():
+    """Beside two ions, against sums over sites, atoms and 2 000 directions."""
+    pair = crystal([2, 2], [(0.5, 0.5, 0.2), (0.5, 0.5, 0.8)], np.eye(3) * 24.0)
+    charges = np.array([0.8, -0.8])
+    land = landscape_of_co2(pair, charges, 0.75)
+    origin, shape = lay_points(pair, surfaces(pair), 0.75, 10**6)
+    turned = orient(land, 0, 1, UFF.gas("CO2"), 298.0)
+    places = np.argwhere((land.clearance > 2.0) & (land.clearance < 3.0))[::40]
+    rest = [float(np.median(land.energies[probe])) for probe in (0, 1)]  # nothing within 10 Å
+    wanted = []
+    for place in places:
+        energy = np.zeros(2000)
+        for site in UFF.gas("CO2").sites:
+            at = (origin + place / shape) @ pair.lattice + site.place * even_directions(2000)
+            away = (at @ np.linalg.inv(pair.lattice))[:, None] - pair.fractional
+            r = np.linalg.norm((away - np.round(away)) @ pair.lattice, axis=2)
+            sigma, epsilon = (table[2] for table in UFF.pairs(site))
+            near = 4 * epsilon * ((sigma / r) ** 12 - (sigma / r) ** 6)
+            near += 167_100.947 * site.charge * charges * (1 / r + r / 100 - 2 / 10)
+            energy += np.where(r < 10, near, 0.0).sum(axis=1) + rest[site.place != 0]
+        wanted.append(np.exp(-energy / 298.0).mean())
+    found = turned.weight[tuple(places.T)] / np.array(wanted)
+    assert len(places) > 10 and max(wanted) > 1.5 * min(wanted)
+    assert np.median(np.abs(found - 1.0)) < 0.1
+    assert found.mean() == pytest.approx(1.0, abs=0.15)
 
 
 def test_the_numbers_belong_to_the_crystal_and_not_to_its_file():
